@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Observations: paths that a peer shows us for our own VIPs. Never installed, never announced
+// (CONTRACT section 3).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "bgp/types.hpp"
+#include "bgp/wire/update.hpp"
+
+namespace anyvip::bgp {
+
+/// One path of one of our VIPs as a peer sent it.
+struct ObservedPath {
+    std::uint32_t path_id = 0;
+    std::optional<IpAddress> next_hop;
+    std::vector<Asn> as_path; ///< at most 64
+    std::uint32_t path_length = 0;
+    std::optional<std::uint32_t> med;
+    std::optional<std::uint32_t> local_pref;
+    bool is_graceful_shutdown = false;
+    std::vector<LargeCommunity> large_communities; ///< at most 64
+    friend bool operator==(const ObservedPath&, const ObservedPath&) = default;
+};
+
+/// Bounded table of observed paths, at most 64 for each prefix, only for watched prefixes.
+class Paths {
+  public:
+    /// Prefixes worth remembering; paths of others are dropped.
+    void watch(std::set<Prefix> prefixes);
+    /// Takes one judged UPDATE. Returns true when a watched prefix changed. Costs one look-up for
+    /// each NLRI.
+    bool update(const wire::Update& update, bool four_octet_asn);
+    void forget_all();
+    void forget(Family family);
+
+    [[nodiscard]] const std::map<Prefix, std::map<std::uint32_t, ObservedPath>>& all() const {
+        return paths_;
+    }
+
+  private:
+    std::set<Prefix> watched_;
+    std::map<Prefix, std::map<std::uint32_t, ObservedPath>> paths_;
+};
+
+} // namespace anyvip::bgp

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who holds which VIP out of service, and in which step the drain is (CONTRACT section 3).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace anyvip::vip {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+/// One holder as kept on disk.
+struct Hold {
+    WallTime since;
+    std::optional<WallTime> until;
+    std::string reason;
+    std::string author; ///< "root (uid 0, pid 4711)"
+    friend bool operator==(const Hold&, const Hold&) = default;
+};
+
+/// What outlives a restart. Keys: VIP names (with their addresses, so that a rename keeps it), peer
+/// names.
+struct DrainState {
+    std::optional<Hold> node;
+
+    struct VipHold {
+        Hold hold;
+        std::vector<std::string> addresses;
+        friend bool operator==(const VipHold&, const VipHold&) = default;
+    };
+
+    std::map<std::string, VipHold> vips;
+    std::map<std::string, Hold> peers;
+    /// Not empty: the file could not be read; all VIPs are held with this reason until `undrain`.
+    std::string unreadable;
+    friend bool operator==(const DrainState&, const DrainState&) = default;
+};
+
+struct DrainRequest {
+    std::vector<std::string> vips; ///< empty: the node
+    std::string peer;              ///< not empty: take one router out of use
+    std::optional<std::chrono::milliseconds> deadline;
+    std::optional<std::chrono::milliseconds> until; ///< from now
+    std::string reason;
+    std::string author;
+    bool force = false;
+    bool dry_run = false;
+};
+
+struct UndrainRequest {
+    std::vector<std::string> vips;
+    std::string peer;
+    std::string author;
+};
+
+/// `status`: 200 accepted, 404 no such name, 409 refused, 507 not on disk.
+struct DrainReply {
+    unsigned status = 200;
+    std::string error;                ///< empty: fine
+    std::vector<std::string> changed; ///< names whose holder was added or removed
+    std::vector<std::string> notes;
+};
+
+struct FlowCount {
+    std::uint64_t flows = 0;
+    std::chrono::milliseconds least_idle{0}; ///< shortest silence of any flow
+    friend bool operator==(const FlowCount&, const FlowCount&) = default;
+};
+
+} // namespace anyvip::vip
