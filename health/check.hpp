@@ -3,29 +3,42 @@
 // is the shell's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "health/config.hpp"
 #include "health/result.hpp"
+#include "health/rise_fall.hpp"
 
 namespace anyvip::health {
 
-enum class State : std::uint8_t { Unknown, Up, Down };
-[[nodiscard]] std::string_view to_string(State state);
-
 /// A change of state, for events and `checks NAME`.
 struct Transition {
-    Instant at;
+    Instant at{};
     State to = State::Unknown;
     std::string reason; ///< "http check web: timeout after 1.0 s, 3 of 3"
 };
 
+/// What a check hands to its successor at a reload or an upgrade.
+struct Verdict {
+    State state = State::Unknown;
+    bool is_demoted = false; ///< Down, but only for failures that are shared only
+    std::string reason{};
+};
+
+/// How many transitions and how many distinct results a check remembers.
+inline constexpr std::size_t history_limit = 16;
+
+/// Without a countable run for this long, or for fall x (interval + timeout) if that is longer, a
+/// check is starved.
+inline constexpr std::chrono::seconds least_starvation{10};
+
 /// Results and rule in, verdict out. A run never overlaps another: `wants_run` is true at most once
-/// until `finished`.
+/// until `finished`. A run whose result repeats the one before it allocates nothing.
 class Check {
   public:
     /// `spread` in [0,1): where in the first interval the first run is placed (0: at once).
@@ -35,7 +48,7 @@ class Check {
     [[nodiscard]] bool wants_run(Instant now) const;
     void started(Instant now);
     /// Result of the run that was started last. Late and starved results are not counted but run
-    /// again at once. Returns true when the state changed.
+    /// again at once. Returns true when the state changed, or whether it is shared.
     bool finished(const Result& result, Instant now);
     /// Something may have happened (socket destroyed, pidfd, inotify, `anyvip check NAME`): run at
     /// once, or again at once when one is running. Bounded: at most one extra run for each
@@ -43,11 +56,15 @@ class Check {
     void trigger(Instant now);
     /// Deadlines other than runs: hard_fail_grace, starved. Returns true when the state changed.
     bool tick(Instant now);
+    /// Of the next run, or of `tick`, whichever is earlier.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// Reload: takes over the present verdict until own rise or fall is reached (CONTRACT section
-    /// 5).
+    /// Reload: keeps the present verdict until own rise or fall is reached (CONTRACT section 5). A
+    /// run under way is forgotten: the caller cancels its probe.
     void reconfigure(CheckConfig config, Instant now);
+    /// Reload and upgrade: a new check takes over a verdict until its own rise or fall is reached.
+    void adopt(Verdict verdict, Instant now);
+    [[nodiscard]] Verdict verdict() const;
 
     [[nodiscard]] State state() const;
     [[nodiscard]] Instant since() const;
@@ -55,22 +72,64 @@ class Check {
     /// One line why it is in its state.
     [[nodiscard]] const std::string& reason() const;
     [[nodiscard]] std::uint32_t weight() const; ///< 100 unless the last results said otherwise
-    [[nodiscard]] bool is_shared() const;       ///< scope, or the last result was shared only
+    [[nodiscard]] bool is_shared() const;       ///< scope, or it is down for shared failures only
+    [[nodiscard]] bool is_demoted() const;      ///< down, but for shared failures only
     [[nodiscard]] const CheckConfig& config() const;
 
     struct LastRun {
-        Result result;
-        Instant at;
+        Result result{};
+        Instant at{};
+        /// How many runs in a row ended so (same outcome and detail); `at` is the last of them.
+        std::uint64_t times = 1;
     };
 
     [[nodiscard]] const std::optional<LastRun>& last() const;
-    [[nodiscard]] const std::deque<Transition>& transitions() const; ///< last 16
-    [[nodiscard]] const std::deque<LastRun>& history() const;        ///< last 16
+    [[nodiscard]] const std::vector<Transition>& transitions() const; ///< last 16, oldest first
+    /// Last 16 distinct results, oldest first, without `output`; equal ones in a row are one entry.
+    [[nodiscard]] const std::vector<LastRun>& history() const;
     [[nodiscard]] std::uint32_t successes_in_row() const;
     [[nodiscard]] std::uint32_t failures_in_row() const;
 
   private:
-    // To be completed by the implementer of health/.
+    void remember(const Result& result, Instant now);
+    void count(const Result& result, Instant now);
+    void count_failure(const Result& result, Instant now);
+    void schedule_next(Instant now);
+    void merge_trigger(Instant now);
+    bool settle(std::string evidence, Instant now);
+    [[nodiscard]] State judged() const;
+    [[nodiscard]] bool is_judged_demoted() const;
+    [[nodiscard]] bool is_changing() const;
+    [[nodiscard]] Duration jittered(Duration interval);
+    [[nodiscard]] Instant starved_at() const;
+    [[nodiscard]] std::string describe(std::string_view evidence) const;
+    [[nodiscard]] Thresholds thresholds() const;
+
+    CheckConfig config_;
+    std::uint64_t random_;
+
+    // The service itself, and what may only demote it (a certificate that ends soon): a real
+    // failure says nothing of the second, a demoting one proves the first alive.
+    RiseFall service_;
+    RiseFall demotion_;
+    State state_ = State::Unknown;
+    bool is_demoted_ = false;
+    bool is_inherited_ = false; // the verdict is not our own yet
+    Instant since_;
+    std::string reason_;
+    std::uint32_t weight_ = 100;
+
+    bool is_running_ = false;
+    bool is_triggered_ = false; // the next run, or the one after this, is an extra one
+    Instant started_at_;
+    Instant next_run_;
+    std::optional<Instant> last_extra_;
+    Instant last_counted_;
+    std::optional<Instant> grace_ends_;
+
+    std::optional<LastRun> last_;
+    std::vector<LastRun> history_;
+    std::vector<Transition> transitions_;
 };
 
 } // namespace anyvip::health

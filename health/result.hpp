@@ -28,17 +28,17 @@ enum class Outcome : std::uint8_t {
 
 struct Result {
     Outcome outcome = Outcome::Error;
-    std::string detail; ///< layer and evidence, one line: "connect refused", "200 OK", "exit status
-                        ///< 2: disk full"
+    std::string detail{}; ///< layer and evidence, one line: "connect refused", "200 OK", "exit
+                          ///< status 2: disk full"
     Duration took{};
     bool is_hard = false; ///< refused connection, dead process, missing socket: ends the counting
                           ///< when `hard_fail`
     bool is_our_fault =
         false; ///< Error only: no descriptor, no memory, no process: treated as starvation
     bool is_late = false; ///< we were starved while it ran: not counted, run again at once
-    std::optional<std::uint32_t> weight; ///< 0..100, from "weight=" or servers up
+    std::optional<std::uint32_t> weight{}; ///< 0..100, from "weight=" or servers up
     bool is_shared_only = false; ///< e.g. certificate soon to expire: only demotes to backup
-    std::string output;          ///< exec: bounded tail of what it printed
+    std::string output{};        ///< exec: bounded tail of what it printed
     friend bool operator==(const Result&, const Result&) = default;
 };
 
