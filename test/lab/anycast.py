@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fabric "anycast by ECMP": a client, one router, nodes that all carry the VIP and a service."""
+
+from .node import Node
+from .process import LabError, wait_until
+from .router import Neighbor, make_router
+
+ROUTER_ASN = 65001
+NODE_ASN = 65010
+VIP4 = "203.0.113.10"
+VIP6 = "2001:db8:ffff::10"
+VIPS = {"ipv4": VIP4, "ipv6": VIP6}
+CHECK = {"name": "web", "type": "http", "url": "http://127.0.0.1:80/", "interval": "200ms"}
+VIP = {"name": "www", "addresses": [VIP4, VIP6], "checks": ["web"]}
+
+
+class Anycast:
+    """`sessions` 1: one IPv4 session carries both families; 2: each family has a session of its own."""
+
+    def __init__(self, fabric, software="bird", nodes=3, sessions=1, check=None, vip=None, node_asn=NODE_ASN):
+        self.fabric = fabric
+        self.sessions = sessions
+        fabric.router_namespace("router")
+        self.router_namespace = fabric.namespaces["router"]
+        self.client = fabric.namespace("client")
+        link = fabric.link("router", "client")
+        fabric.default_route("client", link.a)
+        neighbors = []
+        self.nodes = []
+        self.links = {}
+        for number in range(1, nodes + 1):
+            role = f"node{number}"
+            fabric.namespace(role)
+            link = self.links[role] = fabric.link("router", role)
+            fabric.default_route(role, link.a)
+            if sessions == 1:
+                neighbors.append(Neighbor(role, node_asn, link.b[0]))
+                peers = [{"name": "router", "address": link.a[0], "asn": ROUTER_ASN}]
+            else:
+                neighbors.append(Neighbor(role, node_asn, link.b[0], ("ipv4",)))
+                neighbors.append(Neighbor(f"{role}v6", node_asn, link.b[1], ("ipv6",)))
+                peers = [
+                    {"name": "router", "address": link.a[0], "asn": ROUTER_ASN, "families": ["ipv4"]},
+                    {"name": "router6", "address": link.a[1], "asn": ROUTER_ASN, "families": ["ipv6"]},
+                ]
+            checks = [{**CHECK, **(check or {})}]
+            self.nodes.append(Node(fabric, role, node_asn, peers, [{**VIP, **(vip or {})}], checks))
+        self.router = make_router(
+            software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, "203.0.113.0/24", "2001:db8:ffff::/48"
+        )
+
+    def start(self):
+        self.router.start()
+        for node in self.nodes:
+            node.start_service()
+        for node in self.nodes:
+            node.start()
+        return self
+
+    def fib(self, address):
+        """The nodes to which the router's kernel sends this address."""
+        return sorted(self.router_namespace.fib(address))
+
+    def wait_fib(self, roles, families=("ipv4", "ipv6"), deadline=20.0):
+        """Waits until the router's kernel sends the VIP to exactly these nodes, in each family."""
+        for family in families:
+            address = VIPS[family]
+
+            def spread_is_right():
+                found = self.fib(address)
+                if found != sorted(roles):
+                    raise LabError(f"{found}")
+                return True
+
+            wait_until(f"router sends {address} to {', '.join(roles) or 'nobody'}", spread_is_right, deadline)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BIRD 2 as a router."""
+
+import re
+
+from .process import LabError, run, wait_until
+from .router import Path, Router
+
+PROTOCOL = """
+protocol bgp {name} {{
+    local as {asn};
+    neighbor {address} as {peer_asn};
+    {ipv4}
+    {ipv6}
+}}
+"""
+
+CHANNEL = "{family} {{ import where net ~ {allowed}; export none; }};"
+
+CONFIG = """
+log stderr all;
+router id {router_id};
+protocol device {{ scan time 1; }}
+protocol direct {{ ipv4; ipv6; }}
+# "merge paths" makes one multipath route of the equal paths; each family has its own protocol.
+protocol kernel {{ ipv4 {{ import none; export where source = RTS_BGP; }}; merge paths yes limit 64; }}
+protocol kernel {{ ipv6 {{ import none; export where source = RTS_BGP; }}; merge paths yes limit 64; }}
+{protocols}
+"""
+
+
+class Bird(Router):
+    software = "bird"
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._socket = self.fabric.path(self.role, "bird.ctl")
+        self._config = self.fabric.path(self.role, "bird.conf")
+        self._process = self.fabric.process(
+            self.role, "bird", ["/usr/sbin/bird", "-f", "-c", self._config, "-s", self._socket]
+        )
+
+    def configuration(self):
+        allowed = {"ipv4": f"[ {self.import_v4}{{32,32}} ]", "ipv6": f"[ {self.import_v6}{{128,128}} ]"}
+        protocols = ""
+        for neighbor in self.neighbors:
+            channels = {
+                family: CHANNEL.format(family=family, allowed=allowed[family])
+                if family in neighbor.families
+                else ""
+                for family in allowed
+            }
+            protocols += PROTOCOL.format(
+                name=neighbor.name,
+                asn=self.asn,
+                address=neighbor.address,
+                peer_asn=neighbor.asn,
+                **channels,
+            )
+        return CONFIG.format(router_id=self.router_id, protocols=protocols)
+
+    def start(self):
+        with open(self._config, "w") as file:
+            file.write(self.configuration())
+        self._process.start()
+        wait_until(f"{self.role}: BIRD answers", lambda: "Daemon is up" in self.ask("show status"))
+        return self
+
+    def stop(self):
+        self._process.stop()
+
+    def ask(self, command):
+        text = run("birdc", "-s", self._socket, command, check=False)
+        if "BIRD" not in text:
+            if not self._process.is_running():
+                raise LabError(f"{self.role}: BIRD has ended:\n{self._process.tail()}")
+            raise LabError(f"{self.role}: BIRD does not answer")
+        return text
+
+    def established(self, address):
+        return "Established" in self.ask(f"show protocols {self.neighbor_at(address)}")
+
+    def paths(self, prefix):
+        paths = []
+        protocol = None
+        for line in self.ask(f"show route for {prefix} all").splitlines():
+            if head := re.search(r"unicast \[(\S+) ", line):
+                protocol = head.group(1)
+                paths.append(Path(protocol, "", []))
+            elif protocol and (field := re.match(r"\s+BGP\.(\w+): ?(.*)", line)):
+                _set_attribute(paths[-1], field.group(1), field.group(2).strip())
+        return [path for path in paths if path.next_hop]
+
+
+def _set_attribute(path, name, value):
+    match name:
+        case "origin":
+            path.origin = value
+        case "as_path":
+            path.as_path = [int(asn) for asn in value.split()]
+        case "next_hop":
+            path.next_hop = value.split()[0]
+        case "med":
+            path.med = int(value)
+        case "local_pref":
+            path.local_pref = int(value)
+        case "community":
+            path.communities |= {f"{a}:{b}" for a, b in re.findall(r"\((\d+),\s*(\d+)\)", value)}
+        case "large_community":
+            path.communities |= {
+                f"{a}:{b}:{c}" for a, b, c in re.findall(r"\((\d+),\s*(\d+),\s*(\d+)\)", value)
+            }

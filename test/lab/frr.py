@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FRR as a router: zebra and bgpd of one namespace, with sockets and files of their own."""
+
+import json
+import os
+import shutil
+
+from .process import LabError, run, wait_until
+from .router import Path, Router
+
+# FRR 8.4 with kernel next-hop groups loses a next hop for good after a link flap (FRR issue 14481).
+ZEBRA = """
+hostname {role}
+log stdout
+no zebra nexthop kernel enable
+"""
+
+BGPD = """
+hostname {role}
+log stdout
+ip prefix-list VIP4 seq 5 permit {import_v4} ge 32
+ipv6 prefix-list VIP6 seq 5 permit {import_v6} ge 128
+route-map VIP-IN permit 10
+ match ip address prefix-list VIP4
+route-map VIP-IN permit 20
+ match ipv6 address prefix-list VIP6
+route-map NONE deny 10
+router bgp {asn}
+ bgp router-id {router_id}
+ no bgp default ipv4-unicast
+{neighbors}
+ address-family ipv4 unicast
+  maximum-paths 64
+  maximum-paths ibgp 64
+{ipv4}
+ exit-address-family
+ address-family ipv6 unicast
+  maximum-paths 64
+  maximum-paths ibgp 64
+{ipv6}
+ exit-address-family
+"""
+
+# Without a policy in both directions FRR neither takes nor sends anything on eBGP (RFC 8212).
+ACTIVATE = """  neighbor {address} activate
+  neighbor {address} route-map VIP-IN in
+  neighbor {address} route-map NONE out"""
+
+
+class Frr(Router):
+    software = "frr"
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._directory = self.fabric.path(self.role, "frr")
+        os.makedirs(self._directory)
+        # The daemons run as FRR's own user and make their sockets there.
+        shutil.chown(self._directory, "frr", "frr")
+        self._daemons = [self._daemon("zebra"), self._daemon("bgpd", "-p", "179")]
+
+    def _daemon(self, name, *more):
+        # Each daemon has its own file: a foreign block would end the reading of the rest.
+        return self.fabric.process(
+            self.role,
+            name,
+            [f"/usr/lib/frr/{name}", "-f", f"{self._directory}/{name}.conf",
+             "-i", f"{self._directory}/{name}.pid", "-z", f"{self._directory}/zserv.api",
+             "--vty_socket", self._directory, "-A", "127.0.0.1", *more],
+        )  # fmt: skip
+
+    def configuration(self):
+        lines = "".join(f" neighbor {n.address} remote-as {n.asn}\n" for n in self.neighbors)
+        families = {
+            family: "\n".join(
+                ACTIVATE.format(address=n.address) for n in self.neighbors if family in n.families
+            )
+            for family in ("ipv4", "ipv6")
+        }
+        values = {**vars(self), **families, "neighbors": lines}
+        return {"zebra": ZEBRA.format(**values), "bgpd": BGPD.format(**values)}
+
+    def start(self):
+        for name, text in self.configuration().items():
+            path = f"{self._directory}/{name}.conf"
+            with open(path, "w") as file:
+                file.write(text)
+            shutil.chown(path, "frr", "frr")
+        for daemon in self._daemons:
+            daemon.start()
+            wait_until(f"{self.role}: {daemon.name} answers", lambda d=daemon: self._answers(d))
+        return self
+
+    def _answers(self, daemon):
+        if not daemon.is_running():
+            raise LabError(f"{daemon.name} has ended:\n{daemon.tail()}")
+        return "uptime" in self.ask("show version", daemon.name.split("/")[1]) or True
+
+    def stop(self):
+        for daemon in reversed(self._daemons):
+            daemon.stop()
+
+    def ask(self, command, daemon="bgpd"):
+        return run("vtysh", "--vty_socket", self._directory, "-d", daemon, "-c", command)
+
+    def _json(self, command):
+        text = self.ask(command)
+        try:
+            return json.loads(text or "{}")
+        except json.JSONDecodeError:
+            raise LabError(f"{self.role}: {command}: {text.strip()}") from None
+
+    def established(self, address):
+        return self._json(f"show bgp neighbors {address} json").get(address, {}).get("bgpState") == "Established"
+
+    def paths(self, prefix):
+        family = "ipv6" if ":" in prefix else "ipv4"
+        answer = self._json(f"show bgp {family} unicast {prefix} json")
+        return [self._path(path) for path in answer.get("paths", [])]
+
+    def _path(self, path):
+        communities = set(path.get("community", {}).get("list", []))
+        communities |= set(path.get("largeCommunity", {}).get("list", []))
+        text = path["aspath"]["string"]
+        hops = [hop["ip"] for hop in path["nexthops"]]
+        glob = [hop["ip"] for hop in path["nexthops"] if hop.get("scope", "global") == "global"]
+        return Path(
+            neighbor=self.neighbor_at(path["peer"]["peerId"]),
+            next_hop=(glob or hops)[0],
+            as_path=[] if text == "Local" else [int(asn) for asn in text.split()],
+            origin=path["origin"],
+            med=path.get("metric"),
+            local_pref=path.get("locPrf"),
+            communities=communities,
+        )

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node: its namespace, the service, anyvipd with a configuration of its own, and the command."""
+
+import json
+import os
+import signal
+import sys
+
+from .fabric import ROOT
+from .process import LabError, run, wait_until
+
+BIN = os.environ.get("ANYVIP_BIN", f"{ROOT}/build/bin")
+SERVICE = f"{ROOT}/test/lab/service.py"
+
+
+def toml(tables):
+    """TOML of [("node", {...}), ("[peer]", {...})]: strings, numbers, booleans and lists."""
+    lines = []
+    for name, keys in tables:
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+class Node:
+    """`peers`, `checks` and `vips` are lists of tables with the keys of the configuration."""
+
+    def __init__(self, fabric, role, asn, peers, vips, checks=(), node=None, daemon=None):
+        self.fabric = fabric
+        self.role = role
+        self.namespace = fabric.namespaces[role]
+        self.directory = fabric.path(role, "")[:-1]
+        self.control = f"{self.directory}/control.sock"
+        self.config = f"{self.directory}/anyvip.toml"
+        self.tables = [
+            ("node", {"asn": asn, "name": role, **(node or {})}),
+            ("daemon", {"control": self.control, "state_dir": f"{self.directory}/state", **(daemon or {})}),
+            *(("[peer]", peer) for peer in peers),
+            *(("[check]", check) for check in checks),
+            *(("[vip]", vip) for vip in vips),
+        ]
+        self.service = fabric.process(role, "service", [sys.executable, SERVICE, role])
+        self.daemon = fabric.process(role, "anyvipd", [f"{BIN}/anyvipd", "-c", self.config])
+
+    def start(self):
+        os.makedirs(f"{self.directory}/state", exist_ok=True)
+        with open(self.config, "w") as file:
+            file.write(toml(self.tables))
+        self.daemon.start()
+        wait_until(f"{self.role}: anyvipd answers", self._answers, 10)
+        return self
+
+    def _answers(self):
+        if not self.daemon.is_running():
+            raise LabError(f"anyvipd ended with {self.daemon.popen.returncode}:\n{self.daemon.tail()}")
+        return self.status()
+
+    def anyvip(self, *argv, **options):
+        """The anyvip command, run on this node."""
+        return self.namespace.run(f"{BIN}/anyvip", "--socket", self.control, *argv, **options)
+
+    def status(self):
+        return json.loads(self.anyvip("--json", "status"))
+
+    def vip(self, name):
+        for vip in self.status()["vips"]:
+            if vip["name"] == name:
+                return vip
+        raise LabError(f"{self.role}: no VIP {name}")
+
+    def peer(self, name):
+        for peer in self.status()["peers"]:
+            if peer["name"] == name:
+                return peer
+        raise LabError(f"{self.role}: no peer {name}")
+
+    def start_service(self):
+        self.service.start()
+        wait_until(f"{self.role}: service listens", self._service_listens)
+
+    def _service_listens(self):
+        return ":80 " in self.namespace.run("ss", "-Hltn", "sport", "=", ":80")
+
+    def kill_service(self):
+        self.service.kill()
+
+    def stop(self):
+        """Graceful: returns the daemon's exit status."""
+        return self.daemon.stop(signal.SIGTERM, 20)
+
+
+def require_programs():
+    for name in ("anyvipd", "anyvip"):
+        if not os.access(f"{BIN}/{name}", os.X_OK):
+            raise LabError(f"{BIN}/{name} is missing: build first (cmake --build build)")
+    run(f"{BIN}/anyvipd", "--version")
