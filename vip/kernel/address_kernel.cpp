@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+// Order is what makes this right: subscribe before the dump, read what was notified before each
+// change, record in the ledger before the kernel. Then the table never lags behind by more than the
+// moment between two system calls.
+#include "vip/kernel/address_kernel.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <sys/socket.h>
+
+namespace anyvip::vip::kernel {
+
+namespace {
+
+constexpr int max_datagrams_a_turn = 256;
+/// While others change addresses faster than a dump reads them, no dump is consistent.
+constexpr int max_dump_tries = 4;
+constexpr std::chrono::milliseconds resync_pause{200};
+
+/// The fixed part and the attributes of a message, or nothing when it is too short.
+template <typename Header, std::size_t Size>
+const Header* parse(nlmsghdr& message, std::array<nlattr*, Size>& attributes) {
+    if (nlmsg_parse(
+            &message, sizeof(Header), attributes.data(), static_cast<int>(Size) - 1, nullptr) < 0) {
+        return nullptr;
+    }
+    return static_cast<const Header*>(nlmsg_data(&message));
+}
+
+struct AddressMessage {
+    int index = 0;
+    InterfaceAddress address;
+    bool is_usable = true;
+    std::optional<std::uint8_t> mark;
+};
+
+std::optional<AddressMessage> parse_address(nlmsghdr& message) {
+    std::array<nlattr*, IFA_MAX + 1> attributes{};
+    const auto* header = parse<ifaddrmsg>(message, attributes);
+    if (header == nullptr || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)) {
+        return std::nullopt;
+    }
+    // On a point-to-point link IFA_ADDRESS is the other end; the own one is IFA_LOCAL.
+    const auto octets =
+        octets_of(attributes[attributes[IFA_LOCAL] != nullptr ? IFA_LOCAL : IFA_ADDRESS]);
+    if (octets.size() != (header->ifa_family == AF_INET ? 4U : 16U)) {
+        return std::nullopt;
+    }
+    AddressMessage result;
+    result.index = static_cast<int>(header->ifa_index);
+    result.address = {IpAddress::from_octets(octets), header->ifa_prefixlen};
+    const std::uint32_t flags = attributes[IFA_FLAGS] != nullptr
+                                    ? nla_get_u32(attributes[IFA_FLAGS])
+                                    : std::uint32_t{header->ifa_flags};
+    const bool is_undecided = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
+    result.is_usable = !is_undecided && (flags & IFA_F_DADFAILED) == 0;
+    if (attributes[IFA_PROTO] != nullptr) {
+        result.mark = nla_get_u8(attributes[IFA_PROTO]);
+    }
+    return result;
+}
+
+Request address_request(int type, int flags, int index, const Prefix& prefix) {
+    Request request(type, flags);
+    request.header(ifaddrmsg{
+        .ifa_family =
+            static_cast<std::uint8_t>(prefix.family() == Family::Ipv4 ? AF_INET : AF_INET6),
+        .ifa_prefixlen = prefix.length_bits(),
+        .ifa_flags = 0,
+        .ifa_scope = static_cast<std::uint8_t>(prefix.family() == Family::Ipv4 ? RT_SCOPE_LINK
+                                                                               : RT_SCOPE_UNIVERSE),
+        .ifa_index = static_cast<std::uint32_t>(index)});
+    request.attribute(IFA_LOCAL, prefix.address().octets());
+    request.attribute(IFA_ADDRESS, prefix.address().octets());
+    return request;
+}
+
+/// Neither family's VIP becomes the source of other traffic: IPv4 by scope link, IPv6 by preferred
+/// lifetime 0. Duplicate address detection would delay it, and every node of an anycast group is a
+/// duplicate. A route to the whole of a shorter prefix is not wanted beside the local one.
+Request add_request(int index, const Prefix& prefix, bool with_mark) {
+    Request request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, prefix);
+    std::uint32_t flags = prefix.is_host() ? 0 : IFA_F_NOPREFIXROUTE;
+    if (prefix.family() == Family::Ipv6) {
+        flags |= IFA_F_NODAD;
+        const ifa_cacheinfo lifetimes{
+            .ifa_prefered = 0, .ifa_valid = 0xFFFFFFFF, .cstamp = 0, .tstamp = 0};
+        std::array<std::uint8_t, sizeof lifetimes> octets{};
+        std::memcpy(octets.data(), &lifetimes, sizeof lifetimes);
+        request.attribute(IFA_CACHEINFO, octets);
+    }
+    request.attribute_u32(IFA_FLAGS, flags);
+    if (with_mark) {
+        request.attribute_u8(IFA_PROTO, address_mark); // libnl 3.7 has no name for it
+    }
+    return request;
+}
+
+} // namespace
+
+AddressKernel::AddressKernel(boost::asio::io_context& loop,
+                             AddressCallbacks callbacks,
+                             AddressOptions options)
+    : loop_(loop), callbacks_(std::move(callbacks)), options_(std::move(options)),
+      resync_timer_(loop, [this] {
+          resync();
+          deliver();
+          callbacks_.turn_ended();
+      }) {}
+
+std::error_code AddressKernel::start() {
+    if (!options_.state_directory.empty()) {
+        auto ledger = Ledger::open(options_.state_directory, LedgerScope::current());
+        if (ledger) {
+            ledger_ = std::move(*ledger);
+        } else {
+            callbacks_.notice("cannot keep the list of own addresses in " +
+                              options_.state_directory.string() + ": " + ledger.error().message());
+        }
+    }
+    constexpr std::array groups = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
+    std::array<int, groups.size()> numbers{};
+    std::ranges::copy(groups, numbers.begin());
+    auto notifications =
+        Netlink::subscribe(NETLINK_ROUTE, numbers, options_.notification_buffer_octets);
+    if (!notifications) {
+        return notifications.error();
+    }
+    notifications_ = std::move(*notifications);
+    AddressTable seen;
+    if (const auto error = dump(seen); error && error != std::errc::interrupted) {
+        return error;
+    }
+    table_.replace(std::move(seen));
+    readable_.emplace(loop_, notifications_->descriptor(), [this] { on_readable(); });
+    readable_->arm();
+    collect_changes();
+    deliver();
+    return {};
+}
+
+std::error_code AddressKernel::add(const Prefix& prefix, std::string_view interface) {
+    read_notifications();
+    const Link* link = table_.find_link(interface);
+    if (link == nullptr || !link->is_up) {
+        waiting_.emplace(interface, prefix);
+        deliver();
+        return std::make_error_code(link == nullptr ? std::errc::no_such_device
+                                                    : std::errc::network_down);
+    }
+    const int index = *table_.index_of(interface);
+    const bool is_there = link->addresses.contains(interface_address(prefix)) ||
+                          table_.state_of(prefix, interface).is_present;
+    if (!is_there) {
+        if (const auto error = record(index, prefix)) {
+            deliver();
+            return error;
+        }
+        Request request = add_request(index, prefix, options_.uses_mark);
+        const auto error = exchange(request);
+        const bool is_foreign = error.value() == EEXIST;
+        if (error) {
+            forget(index, prefix);
+        }
+        if (error && !is_foreign) {
+            deliver();
+            return error;
+        }
+        table_.set_address(
+            index, interface_address(prefix), {.is_usable = true, .is_owned = !is_foreign});
+        if (is_foreign) { // put there a moment ago: the dump tells whose it is
+            needs_resync_ = true;
+            resync_timer_.arm(std::chrono::milliseconds(0));
+        }
+    }
+    collect_changes();
+    const AddressState state = table_.state_of(prefix, interface);
+    if (is_there) {
+        pending_.push_back({prefix, std::string(interface), state});
+    }
+    deliver();
+    return state.is_present ? std::error_code{}
+                            : std::make_error_code(std::errc::address_not_available);
+}
+
+std::error_code AddressKernel::remove(const Prefix& prefix, std::string_view interface) {
+    read_notifications();
+    waiting_.erase({std::string(interface), prefix});
+    const AddressState state = table_.state_of(prefix, interface);
+    std::error_code error;
+    if (state.is_owned) {
+        const int index = *table_.index_of(interface);
+        Request request = address_request(RTM_DELADDR, 0, index, prefix);
+        error = exchange(request);
+        if (!error || error.value() == EADDRNOTAVAIL || error.value() == ENODEV) {
+            error = {};
+            forget(index, prefix);
+            table_.remove_address(index, interface_address(prefix));
+            collect_changes();
+        }
+    } else if (state.is_present) {
+        error = std::make_error_code(std::errc::operation_not_permitted);
+    } else {
+        pending_.push_back({prefix, std::string(interface), state});
+    }
+    deliver();
+    return error;
+}
+
+void AddressKernel::on_readable() {
+    read_notifications();
+    if (needs_resync_) {
+        resync();
+    }
+    deliver();
+    callbacks_.turn_ended();
+    readable_->arm();
+}
+
+bool AddressKernel::read_notifications() {
+    for (int i = 0; i < max_datagrams_a_turn; ++i) {
+        const auto received =
+            notifications_->receive([this](nlmsghdr& message) { apply(message); });
+        if (received.error == std::errc::resource_unavailable_try_again) {
+            collect_changes();
+            return true;
+        }
+        if (received.error) {
+            callbacks_.notice("address notifications were lost (" + received.error.message() +
+                              "), reading all addresses again");
+            needs_resync_ = true;
+            break;
+        }
+    }
+    collect_changes();
+    return false;
+}
+
+void AddressKernel::apply(nlmsghdr& message) {
+    switch (message.nlmsg_type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+        apply_link(message, table_);
+        break;
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+        apply_address(message, table_);
+        break;
+    default:
+        break;
+    }
+}
+
+void AddressKernel::apply_link(nlmsghdr& message, AddressTable& table) {
+    std::array<nlattr*, IFLA_MAX + 1> attributes{};
+    const auto* header = parse<ifinfomsg>(message, attributes);
+    // A bridge tells of its ports in its own family: there DELLINK means "left the bridge".
+    if (header == nullptr || header->ifi_family != AF_UNSPEC) {
+        return;
+    }
+    const auto known = table.links().find(header->ifi_index);
+    const std::string old_name = known != table.links().end() ? known->second.name : "";
+    const bool was_up = known != table.links().end() && known->second.is_up;
+    const bool tells = &table == &table_ && !old_name.empty();
+    if (message.nlmsg_type == RTM_DELLINK) {
+        if (tells) {
+            callbacks_.notice("interface " + old_name + " is gone");
+        }
+        table.remove_link(header->ifi_index);
+        return;
+    }
+    if (attributes[IFLA_IFNAME] == nullptr) {
+        return;
+    }
+    const std::string name = nla_get_string(attributes[IFLA_IFNAME]);
+    const bool is_up = (header->ifi_flags & IFF_UP) != 0;
+    if (tells && name != old_name) {
+        callbacks_.notice("interface " + old_name + " is now called " + name);
+    }
+    if (tells && is_up != was_up) {
+        callbacks_.notice("interface " + name + (is_up ? " is up" : " is down"));
+    }
+    table.set_link(header->ifi_index, name, is_up);
+}
+
+void AddressKernel::apply_address(nlmsghdr& message, AddressTable& table) {
+    const auto parsed = parse_address(message);
+    if (!parsed) {
+        return;
+    }
+    if (parsed->mark && !keeps_mark_) {
+        keeps_mark_ = true; // the ledger has nothing to tell that the kernel does not
+    }
+    if (message.nlmsg_type == RTM_DELADDR) {
+        const Prefix prefix = Prefix::of(parsed->address.address, parsed->address.length_bits);
+        if (prefix.address() == parsed->address.address) {
+            forget(parsed->index, prefix);
+        }
+        table.remove_address(parsed->index, parsed->address);
+        return;
+    }
+    table.set_address(parsed->index,
+                      parsed->address,
+                      {.is_usable = parsed->is_usable,
+                       .is_owned = is_own(parsed->index, parsed->address, parsed->mark)});
+}
+
+bool AddressKernel::is_own(int index,
+                           const InterfaceAddress& address,
+                           std::optional<std::uint8_t> mark) const {
+    if (options_.uses_mark && mark) {
+        return *mark == address_mark;
+    }
+    const Prefix prefix = Prefix::of(address.address, address.length_bits);
+    return !(options_.uses_mark && keeps_mark_) && ledger_ && prefix.address() == address.address &&
+           ledger_->contains(index, prefix);
+}
+
+void AddressKernel::resync() {
+    // What waits in the socket is older than the dump.
+    char octet = 0;
+    while (::recv(notifications_->descriptor(), &octet, 1, MSG_DONTWAIT | MSG_TRUNC) > 0 ||
+           errno == ENOBUFS) {
+    }
+    AddressTable seen;
+    std::error_code error;
+    for (int i = 0; i < max_dump_tries; ++i) {
+        seen = {};
+        error = dump(seen);
+        if (error != std::errc::interrupted) {
+            break;
+        }
+    }
+    needs_resync_ = static_cast<bool>(error);
+    if (error) {
+        resync_timer_.arm(resync_pause);
+    }
+    if (!error || error == std::errc::interrupted) {
+        table_.replace(std::move(seen));
+    } else {
+        callbacks_.notice("cannot read the addresses: " + error.message());
+    }
+    collect_changes();
+}
+
+std::error_code AddressKernel::dump(AddressTable& table) {
+    Request links(RTM_GETLINK, NLM_F_DUMP);
+    links.header(ifinfomsg{});
+    links.attribute_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    auto error = exchange(links, [&](nlmsghdr& message) { apply_link(message, table); });
+    if (error && error != std::errc::interrupted) {
+        return error;
+    }
+    const auto links_error = error;
+    Request addresses(RTM_GETADDR, NLM_F_DUMP);
+    addresses.header(ifaddrmsg{});
+    error = exchange(addresses, [&](nlmsghdr& message) { apply_address(message, table); });
+    return error ? error : links_error;
+}
+
+void AddressKernel::collect_changes() {
+    auto changes = table_.take_changes();
+    pending_.insert(pending_.end(),
+                    std::make_move_iterator(changes.begin()),
+                    std::make_move_iterator(changes.end()));
+    std::erase_if(waiting_, [this](const auto& wanted) {
+        const Link* link = table_.find_link(wanted.first);
+        const bool is_ready = link != nullptr && link->is_up;
+        if (is_ready) {
+            pending_.push_back(
+                {wanted.second, wanted.first, table_.state_of(wanted.second, wanted.first)});
+        }
+        return is_ready;
+    });
+}
+
+void AddressKernel::deliver() {
+    if (is_delivering_) {
+        return; // the outer call goes on with what was added
+    }
+    is_delivering_ = true;
+    while (!pending_.empty()) {
+        for (const Observation& observation : std::exchange(pending_, {})) {
+            callbacks_.observed(observation);
+        }
+    }
+    is_delivering_ = false;
+}
+
+std::error_code AddressKernel::exchange(Request& request, const OnMessage& on_message) {
+    if (!requests_) {
+        auto opened = Netlink::open(NETLINK_ROUTE);
+        if (!opened) {
+            return opened.error();
+        }
+        requests_ = std::move(*opened);
+    }
+    const auto error = requests_->exchange(request, on_message);
+    if (error == std::errc::timed_out || error == std::errc::io_error ||
+        error == std::errc::no_buffer_space) {
+        requests_.reset(); // a late answer must not be taken for the next one's
+    }
+    return error;
+}
+
+std::error_code AddressKernel::record(int index, const Prefix& prefix) {
+    const bool is_needed = ledger_ && !(options_.uses_mark && keeps_mark_);
+    return is_needed ? ledger_->add(index, prefix) : std::error_code{};
+}
+
+void AddressKernel::forget(int index, const Prefix& prefix) {
+    if (ledger_) {
+        if (const auto error = ledger_->remove(index, prefix)) {
+            callbacks_.notice("cannot write the list of own addresses: " + error.message());
+        }
+    }
+}
+
+} // namespace anyvip::vip::kernel

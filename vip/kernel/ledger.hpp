@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which addresses are ours on kernels that cannot tell (no IFA_PROTO, before Linux 5.18): a file in
+// the state directory.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <system_error>
+
+#include "bgp/ip.hpp"
+
+namespace anyvip::vip::kernel {
+
+/// Where and since when a ledger is true: addresses do not survive a boot, and interface numbers
+/// mean nothing in another network namespace.
+struct LedgerScope {
+    std::string boot_id;
+    std::uint64_t network_namespace = 0;
+
+    /// Of this process, now.
+    [[nodiscard]] static LedgerScope current();
+};
+
+/// A text file: one header line with the scope, then "+ INDEX PREFIX" and "- INDEX PREFIX". It is
+/// rewritten atomically when it is opened, then only appended to. It is never synced: what a power
+/// failure would lose has lost its meaning with it, and kill -9 loses nothing that was written.
+class Ledger {
+  public:
+    /// A missing file, one of another scope or one with a torn last line is no error. The error is
+    /// the system call's.
+    [[nodiscard]] static std::expected<Ledger, std::error_code>
+    open(const std::filesystem::path& directory, const LedgerScope& scope);
+
+    Ledger(Ledger&& other) noexcept;
+    Ledger& operator=(Ledger&& other) noexcept;
+    Ledger(const Ledger&) = delete;
+    Ledger& operator=(const Ledger&) = delete;
+    ~Ledger();
+
+    [[nodiscard]] bool contains(int interface_index, const Prefix& prefix) const;
+    /// Written before the address is put on the interface.
+    [[nodiscard]] std::error_code add(int interface_index, const Prefix& prefix);
+    [[nodiscard]] std::error_code remove(int interface_index, const Prefix& prefix);
+
+  private:
+    using Entry = std::pair<int, Prefix>;
+
+    Ledger(int descriptor, std::set<Entry> entries)
+        : descriptor_(descriptor), entries_(std::move(entries)) {}
+
+    [[nodiscard]] std::error_code append(char sign, const Entry& entry) const;
+
+    int descriptor_;
+    std::set<Entry> entries_;
+};
+
+} // namespace anyvip::vip::kernel
