@@ -8,15 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
 #include <sys/socket.h>
 
 namespace anyvip::vip::kernel {
@@ -27,85 +23,6 @@ constexpr int max_datagrams_a_turn = 256;
 /// While others change addresses faster than a dump reads them, no dump is consistent.
 constexpr int max_dump_tries = 4;
 constexpr std::chrono::milliseconds resync_pause{200};
-
-/// The fixed part and the attributes of a message, or nothing when it is too short.
-template <typename Header, std::size_t Size>
-const Header* parse(nlmsghdr& message, std::array<nlattr*, Size>& attributes) {
-    if (nlmsg_parse(
-            &message, sizeof(Header), attributes.data(), static_cast<int>(Size) - 1, nullptr) < 0) {
-        return nullptr;
-    }
-    return static_cast<const Header*>(nlmsg_data(&message));
-}
-
-struct AddressMessage {
-    int index = 0;
-    InterfaceAddress address;
-    bool is_usable = true;
-    std::optional<std::uint8_t> mark;
-};
-
-std::optional<AddressMessage> parse_address(nlmsghdr& message) {
-    std::array<nlattr*, IFA_MAX + 1> attributes{};
-    const auto* header = parse<ifaddrmsg>(message, attributes);
-    if (header == nullptr || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)) {
-        return std::nullopt;
-    }
-    // On a point-to-point link IFA_ADDRESS is the other end; the own one is IFA_LOCAL.
-    const auto octets =
-        octets_of(attributes[attributes[IFA_LOCAL] != nullptr ? IFA_LOCAL : IFA_ADDRESS]);
-    if (octets.size() != (header->ifa_family == AF_INET ? 4U : 16U)) {
-        return std::nullopt;
-    }
-    AddressMessage result;
-    result.index = static_cast<int>(header->ifa_index);
-    result.address = {IpAddress::from_octets(octets), header->ifa_prefixlen};
-    const std::uint32_t flags = attributes[IFA_FLAGS] != nullptr
-                                    ? nla_get_u32(attributes[IFA_FLAGS])
-                                    : std::uint32_t{header->ifa_flags};
-    const bool is_undecided = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
-    result.is_usable = !is_undecided && (flags & IFA_F_DADFAILED) == 0;
-    if (attributes[IFA_PROTO] != nullptr) {
-        result.mark = nla_get_u8(attributes[IFA_PROTO]);
-    }
-    return result;
-}
-
-Request address_request(int type, int flags, int index, const Prefix& prefix) {
-    Request request(type, flags);
-    request.header(ifaddrmsg{
-        .ifa_family =
-            static_cast<std::uint8_t>(prefix.family() == Family::Ipv4 ? AF_INET : AF_INET6),
-        .ifa_prefixlen = prefix.length_bits(),
-        .ifa_flags = 0,
-        .ifa_scope = static_cast<std::uint8_t>(prefix.family() == Family::Ipv4 ? RT_SCOPE_LINK
-                                                                               : RT_SCOPE_UNIVERSE),
-        .ifa_index = static_cast<std::uint32_t>(index)});
-    request.attribute(IFA_LOCAL, prefix.address().octets());
-    request.attribute(IFA_ADDRESS, prefix.address().octets());
-    return request;
-}
-
-/// Neither family's VIP becomes the source of other traffic: IPv4 by scope link, IPv6 by preferred
-/// lifetime 0. Duplicate address detection would delay it, and every node of an anycast group is a
-/// duplicate. A route to the whole of a shorter prefix is not wanted beside the local one.
-Request add_request(int index, const Prefix& prefix, bool with_mark) {
-    Request request = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, prefix);
-    std::uint32_t flags = prefix.is_host() ? 0 : IFA_F_NOPREFIXROUTE;
-    if (prefix.family() == Family::Ipv6) {
-        flags |= IFA_F_NODAD;
-        const ifa_cacheinfo lifetimes{
-            .ifa_prefered = 0, .ifa_valid = 0xFFFFFFFF, .cstamp = 0, .tstamp = 0};
-        std::array<std::uint8_t, sizeof lifetimes> octets{};
-        std::memcpy(octets.data(), &lifetimes, sizeof lifetimes);
-        request.attribute(IFA_CACHEINFO, octets);
-    }
-    request.attribute_u32(IFA_FLAGS, flags);
-    if (with_mark) {
-        request.attribute_u8(IFA_PROTO, address_mark); // libnl 3.7 has no name for it
-    }
-    return request;
-}
 
 } // namespace
 
@@ -201,7 +118,7 @@ std::error_code AddressKernel::remove(const Prefix& prefix, std::string_view int
     std::error_code error;
     if (state.is_owned) {
         const int index = *table_.index_of(interface);
-        Request request = address_request(RTM_DELADDR, 0, index, prefix);
+        Request request = remove_request(index, prefix);
         error = exchange(request);
         if (!error || error.value() == EADDRNOTAVAIL || error.value() == ENODEV) {
             error = {};
@@ -263,35 +180,36 @@ void AddressKernel::apply(nlmsghdr& message) {
 }
 
 void AddressKernel::apply_link(nlmsghdr& message, AddressTable& table) {
-    std::array<nlattr*, IFLA_MAX + 1> attributes{};
-    const auto* header = parse<ifinfomsg>(message, attributes);
-    // A bridge tells of its ports in its own family: there DELLINK means "left the bridge".
-    if (header == nullptr || header->ifi_family != AF_UNSPEC) {
+    const auto link = parse_link(message);
+    if (!link) {
         return;
     }
-    const auto known = table.links().find(header->ifi_index);
-    const std::string old_name = known != table.links().end() ? known->second.name : "";
-    const bool was_up = known != table.links().end() && known->second.is_up;
-    const bool tells = &table == &table_ && !old_name.empty();
-    if (message.nlmsg_type == RTM_DELLINK) {
-        if (tells) {
-            callbacks_.notice("interface " + old_name + " is gone");
-        }
-        table.remove_link(header->ifi_index);
+    if (&table == &table_) {
+        tell_of(*link);
+    }
+    if (link->is_gone) {
+        table.remove_link(link->index);
+    } else {
+        table.set_link(link->index, link->name, link->is_up);
+    }
+}
+
+void AddressKernel::tell_of(const LinkMessage& link) const {
+    const auto known = table_.links().find(link.index);
+    if (known == table_.links().end() || known->second.name.empty()) {
         return;
     }
-    if (attributes[IFLA_IFNAME] == nullptr) {
+    const auto& [name, is_up, addresses] = known->second;
+    if (link.is_gone) {
+        callbacks_.notice("interface " + name + " is gone");
         return;
     }
-    const std::string name = nla_get_string(attributes[IFLA_IFNAME]);
-    const bool is_up = (header->ifi_flags & IFF_UP) != 0;
-    if (tells && name != old_name) {
-        callbacks_.notice("interface " + old_name + " is now called " + name);
+    if (link.name != name) {
+        callbacks_.notice("interface " + name + " is now called " + link.name);
     }
-    if (tells && is_up != was_up) {
-        callbacks_.notice("interface " + name + (is_up ? " is up" : " is down"));
+    if (link.is_up != is_up) {
+        callbacks_.notice("interface " + link.name + (link.is_up ? " is up" : " is down"));
     }
-    table.set_link(header->ifi_index, name, is_up);
 }
 
 void AddressKernel::apply_address(nlmsghdr& message, AddressTable& table) {
@@ -302,7 +220,7 @@ void AddressKernel::apply_address(nlmsghdr& message, AddressTable& table) {
     if (parsed->mark && !keeps_mark_) {
         keeps_mark_ = true; // the ledger has nothing to tell that the kernel does not
     }
-    if (message.nlmsg_type == RTM_DELADDR) {
+    if (parsed->is_gone) {
         const Prefix prefix = Prefix::of(parsed->address.address, parsed->address.length_bits);
         if (prefix.address() == parsed->address.address) {
             forget(parsed->index, prefix);

@@ -14,15 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "vip/kernel/address_message.hpp"
 #include "vip/kernel/address_table.hpp"
 #include "vip/kernel/ledger.hpp"
 #include "vip/kernel/netlink.hpp"
 #include "vip/kernel/readiness.hpp"
 
 namespace anyvip::vip::kernel {
-
-/// The mark of our addresses: IFA_PROTO of Linux 5.18, shown as `proto 0xa7` by `ip address`.
-inline constexpr std::uint8_t address_mark = 0xA7;
 
 struct AddressCallbacks {
     /// Every address on every interface once at the start, then each change. Not called from within
@@ -72,6 +70,7 @@ class AddressKernel {
     bool read_notifications();
     void apply(nlmsghdr& message);
     void apply_link(nlmsghdr& message, AddressTable& table);
+    void tell_of(const LinkMessage& link) const;
     void apply_address(nlmsghdr& message, AddressTable& table);
     [[nodiscard]] bool
     is_own(int index, const InterfaceAddress& address, std::optional<std::uint8_t> mark) const;
