@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listening sockets for the configured peers.
+#include "bgp/net/listener.hpp"
+
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "bgp/net/descriptor.hpp"
+#include "bgp/net/peer_socket.hpp"
+#include "bgp/net/secret.hpp"
+#include "bgp/net/socket_address.hpp"
+#include "bgp/net/socket_options.hpp"
+
+namespace anyvip::bgp::net {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int backlog = 16;
+/// A flood of connections is taken at most this many at a time with a pause between: 800 a second.
+constexpr int max_accepts_at_once = 16;
+constexpr milliseconds accept_pause{20};
+/// Without descriptors or memory the socket stays readable: waiting for it would spin.
+constexpr milliseconds shortage_pause{250};
+
+std::error_code last_error() {
+    return {errno, std::system_category()};
+}
+
+bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+bool is_from(const PeerDriver& driver, const SocketAddress& remote) {
+    const NetConfig& config = driver.config();
+    return config.address == remote.address &&
+           (remote.scope == 0 || remote.scope == ::if_nametoindex(config.scope.c_str()));
+}
+
+} // namespace
+
+/// One listening socket.
+class Listeners::Listener : public std::enable_shared_from_this<Listener> {
+  public:
+    Listener(boost::asio::io_context& io, std::uint16_t port, Family family, Report report)
+        : port_(port), family_(family), report_(std::move(report)), socket_(io), timer_(io) {}
+
+    [[nodiscard]] bool serves(std::uint16_t port, Family family) const {
+        return port_ == port && family_ == family;
+    }
+
+    /// Opens the socket if it is not, and makes it fit these peers.
+    void update(std::vector<PeerDriver*> drivers, std::vector<ListenProblem>& problems);
+
+    /// Nothing is accepted any more, and no driver touched.
+    void stop();
+
+  private:
+    [[nodiscard]] std::error_code open();
+    void update_keys(std::vector<ListenProblem>& problems);
+    [[nodiscard]] std::uint8_t common_ttl_security() const;
+    void wait();
+    void pause(milliseconds duration);
+    void accept_some();
+    void deliver(FileDescriptor accepted, const SocketAddress& remote);
+
+    std::uint16_t port_;
+    Family family_;
+    Report report_;
+    Descriptor socket_;
+    boost::asio::steady_timer timer_;
+    std::vector<PeerDriver*> drivers_;
+    std::set<IpAddress> md5_peers_; ///< whose key is on the socket
+    bool is_short_ = false;
+};
+
+Listeners::Listeners(boost::asio::io_context& io, Report report)
+    : io_(io), report_(std::move(report)) {}
+
+Listeners::~Listeners() {
+    for (const auto& listener : listeners_) {
+        listener->stop();
+    }
+}
+
+std::vector<ListenProblem> Listeners::update(const std::vector<PeerDriver*>& drivers) {
+    std::vector<ListenProblem> problems;
+    std::vector<std::shared_ptr<Listener>> wanted;
+    std::set<std::pair<std::uint16_t, Family>> places;
+    for (const PeerDriver* driver : drivers) {
+        if (driver->config().listen_port != 0 && driver->config().address) {
+            places.emplace(driver->config().listen_port, driver->config().address->family());
+        }
+    }
+    for (const auto& place : places) {
+        const auto [port, family] = place;
+        const auto found = std::ranges::find_if(listeners_, [&place](const auto& listener) {
+            return listener->serves(place.first, place.second);
+        });
+        wanted.push_back(found != listeners_.end()
+                             ? *found
+                             : std::make_shared<Listener>(io_, port, family, report_));
+    }
+    for (const auto& listener : listeners_) {
+        if (std::ranges::find(wanted, listener) == wanted.end()) {
+            listener->stop();
+        }
+    }
+    listeners_ = std::move(wanted);
+    for (const auto& listener : listeners_) {
+        std::vector<PeerDriver*> served;
+        std::ranges::copy_if(drivers, std::back_inserter(served), [&](const PeerDriver* driver) {
+            const NetConfig& config = driver->config();
+            return config.address && listener->serves(config.listen_port, config.address->family());
+        });
+        listener->update(std::move(served), problems);
+    }
+    return problems;
+}
+
+void Listeners::Listener::update(std::vector<PeerDriver*> drivers,
+                                 std::vector<ListenProblem>& problems) {
+    drivers_ = std::move(drivers);
+    const bool is_new = !socket_.is_open();
+    const std::string where =
+        std::string(anyvip::to_string(family_)) + " port " + std::to_string(port_);
+    if (is_new) {
+        if (const std::error_code error = open()) {
+            problems.push_back({error, "listen on " + where + ": " + error.message()});
+            return;
+        }
+    }
+    update_keys(problems);
+    // The accepted socket gets its own peer's value at once; here it must suit all of them.
+    std::error_code error =
+        set_ttl_security(socket_.native_handle(), family_, common_ttl_security());
+    if (!error && is_new && ::listen(socket_.native_handle(), backlog) != 0) {
+        error = last_error();
+    }
+    if (error) {
+        problems.push_back({error, "listen on " + where + ": " + error.message()});
+        Error ignored;
+        socket_.close(ignored);
+    } else if (is_new) {
+        wait();
+    }
+}
+
+void Listeners::Listener::stop() {
+    drivers_.clear();
+    timer_.cancel();
+    Error ignored;
+    socket_.close(ignored);
+}
+
+std::error_code Listeners::Listener::open() {
+    FileDescriptor socket(
+        ::socket(domain_of(family_), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket.is_open()) {
+        return last_error();
+    }
+    const int handle = socket.get();
+    std::error_code error = set_reuse_address(handle);
+    if (!error && family_ == Family::Ipv6) {
+        error = set_ipv6_only(handle);
+    }
+    if (!error) {
+        error = set_transmit_ttl(handle, family_);
+    }
+    if (!error) {
+        error = set_network_control(handle, family_);
+    }
+    const IpAddress wildcard = family_ == Family::Ipv4 ? IpAddress() : IpAddress::v6({});
+    const RawSocketAddress raw = to_raw({wildcard, 0, port_});
+    if (!error && ::bind(handle, raw.get(), raw.length) != 0) {
+        error = last_error();
+    }
+    if (!error) {
+        md5_peers_.clear();
+        Error refused;
+        socket_.assign(handle, refused);
+        error = refused;
+    }
+    if (!error) {
+        std::ignore = socket.release();
+    }
+    return error;
+}
+
+void Listeners::Listener::update_keys(std::vector<ListenProblem>& problems) {
+    std::set<IpAddress> keyed;
+    std::vector<PeerDriver*> usable;
+    for (PeerDriver* driver : drivers_) {
+        const NetConfig& config = driver->config();
+        const auto key = current_key(config);
+        const auto done = key ? authenticate(socket_.native_handle(), config, *config.address, *key)
+                              : std::unexpected(key.error());
+        if (!done) {
+            problems.push_back(
+                {{}, "peer " + anyvip::to_string(*config.address) + ": " + done.error()});
+            continue;
+        }
+        usable.push_back(driver);
+        if (!key->empty() && !config.tcp_ao) {
+            keyed.insert(*config.address);
+        }
+    }
+    // A peer whose key is not on the socket would come in without: it is unknown here.
+    drivers_ = std::move(usable);
+    for (const IpAddress& former : md5_peers_) {
+        if (!keyed.contains(former)) {
+            // Without its peer the key only takes memory.
+            std::ignore = remove_md5_key(socket_.native_handle(), former);
+        }
+    }
+    md5_peers_ = std::move(keyed);
+}
+
+std::uint8_t Listeners::Listener::common_ttl_security() const {
+    std::uint8_t most_hops = 0;
+    for (const PeerDriver* driver : drivers_) {
+        if (driver->config().ttl_security == 0) {
+            return 0;
+        }
+        most_hops = std::max(most_hops, driver->config().ttl_security);
+    }
+    return most_hops;
+}
+
+void Listeners::Listener::wait() {
+    socket_.async_wait(Descriptor::wait_read, [weak = weak_from_this()](const Error& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->socket_.is_open()) {
+            self->accept_some();
+        }
+    });
+}
+
+void Listeners::Listener::pause(milliseconds duration) {
+    timer_.expires_after(duration);
+    timer_.async_wait([weak = weak_from_this()](const Error& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->socket_.is_open()) {
+            self->wait();
+        }
+    });
+}
+
+void Listeners::Listener::accept_some() {
+    for (int count = 0; count < max_accepts_at_once; ++count) {
+        sockaddr_storage storage{};
+        socklen_t length = sizeof storage;
+        auto* raw = reinterpret_cast<sockaddr*>(&storage);
+        FileDescriptor accepted(
+            ::accept4(socket_.native_handle(), raw, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (accepted.is_open()) {
+            is_short_ = false;
+            if (const auto remote = from_raw(raw)) {
+                deliver(std::move(accepted), *remote);
+            }
+            // An owner's turn may have ended this listener.
+            if (!socket_.is_open()) {
+                return;
+            }
+            continue;
+        }
+        if (is_shortage(errno)) {
+            const std::error_code error = last_error();
+            if (!std::exchange(is_short_, true)) {
+                report_(
+                    {error, "accept on port " + std::to_string(port_) + ": " + error.message()});
+            }
+            pause(shortage_pause);
+            return;
+        }
+        if (errno == EAGAIN) {
+            wait();
+            return;
+        }
+        // Anything else concerns one connection that died in the queue.
+    }
+    pause(accept_pause);
+}
+
+void Listeners::Listener::deliver(FileDescriptor accepted, const SocketAddress& remote) {
+    const auto driver = std::ranges::find_if(
+        drivers_, [&remote](const PeerDriver* known) { return is_from(*known, remote); });
+    // RFC 4271 §8.2.2 leaves it to us; an unknown address learns nothing from this port.
+    if (driver != drivers_.end()) {
+        (*driver)->adopt(std::move(accepted));
+    }
+}
+
+} // namespace anyvip::bgp::net
