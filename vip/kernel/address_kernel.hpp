@@ -35,10 +35,10 @@ struct AddressCallbacks {
 
 struct AddressOptions {
     std::filesystem::path state_directory; ///< of the ledger; empty: none is kept
+    bool uses_mark = true; ///< false: as on a kernel without IFA_PROTO, the ledger tells who owns
     /// Some 20,000 notifications: more than a flush of 10,000 addresses. Memory is used only when
     /// filled.
     int notification_buffer_octets = 32 * 1024 * 1024;
-    bool uses_mark = true; ///< false: as on a kernel without IFA_PROTO, the ledger tells who owns
 };
 
 class AddressKernel {
