@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/control.hpp"
+
+#include <algorithm>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "cmd/config/duration.hpp"
+#include "cmd/daemon/api_body.hpp"
+#include "cmd/daemon/status_page.hpp"
+#include "cmd/daemon/wall_time.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+namespace json = boost::json;
+using Responder = std::shared_ptr<HttpResponder>;
+
+void reply(const Responder& responder, const json::value& document, unsigned status = 200) {
+    responder->send(status, "application/json", json::serialize(document) + "\n");
+}
+
+void fail(const Responder& responder, unsigned status, std::string_view error) {
+    reply(responder, json::object{{"error", error}}, status);
+}
+
+json::array to_array(const std::vector<std::string>& texts) {
+    json::array array;
+    for (const std::string& text : texts) {
+        array.emplace_back(text);
+    }
+    return array;
+}
+
+// "/v1/KIND/NAME" and "/v1/KIND/NAME/VERB", the name may hold anything but a slash.
+struct NamedPath {
+    std::string_view kind;
+    std::string name;
+    std::string_view verb;
+};
+
+std::optional<NamedPath> split_named(std::string_view path) {
+    if (!path.starts_with("/v1/")) {
+        return std::nullopt;
+    }
+    path.remove_prefix(4);
+    const std::size_t first = path.find('/');
+    if (first == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const std::size_t second = path.find('/', first + 1);
+    NamedPath named{
+        path.substr(0, first), std::string(path.substr(first + 1, second - first - 1)), {}};
+    if (second != std::string_view::npos) {
+        named.verb = path.substr(second + 1);
+    }
+    return named;
+}
+
+std::string_view query_value(const HttpRequest& request, std::string_view key) {
+    const auto found = request.query.find(key);
+    return found == request.query.end() ? std::string_view{} : std::string_view(found->second);
+}
+
+} // namespace
+
+Control::Control(ControlHost host) : host_(std::move(host)) {}
+
+void Control::handle(const HttpRequest& request, Responder responder) {
+    if (request.method == "GET" || request.method == "HEAD") {
+        get(request, responder);
+    } else if (request.method == "POST") {
+        host_.log.info("api: " + request.client + ": POST " + request.path +
+                       (request.body.empty() ? "" : " " + request.body));
+        post(request, responder);
+    } else {
+        fail(responder, 405, "only GET and POST are understood");
+    }
+}
+
+void Control::get(const HttpRequest& request, const Responder& responder) {
+    const std::string_view path = request.path;
+    const std::string_view peer = query_value(request, "peer");
+    if (path == "/v1/status") {
+        reply(responder, status_document(host_.agent, host_.facts));
+    } else if (path == "/v1/vips") {
+        reply(responder, vips_document(host_.agent));
+    } else if (path == "/v1/peers") {
+        reply(responder, peers_document(host_.agent));
+    } else if (path == "/v1/checks") {
+        reply(responder, checks_document(host_.agent));
+    } else if (path == "/v1/routes" && !peer.empty() && host_.agent.find_peer(peer) == nullptr) {
+        fail(responder, 404, "no peer named " + std::string(peer));
+    } else if (path == "/v1/routes") {
+        const bool is_received = query_value(request, "received") == "1";
+        reply(responder,
+              is_received ? received_routes_document(host_.agent, peer)
+                          : routes_document(host_.agent, peer));
+    } else if (path == "/v1/flows") {
+        reply(responder, flows_document(host_.agent));
+    } else if (path == "/v1/events") {
+        follow_events(request, responder);
+    } else if (path == "/v1/version") {
+        reply(responder, json::object{{"version", ANYVIP_VERSION}});
+    } else if (path == "/metrics") {
+        responder->send(200, "text/plain; version=0.0.4; charset=utf-8", host_.metrics());
+    } else if (const auto named = split_named(path); named && named->verb.empty()) {
+        get_named(named->kind, named->name, responder);
+    } else {
+        fail(responder, 404, "no such resource: " + request.path);
+    }
+}
+
+void Control::get_named(std::string_view kind,
+                        const std::string& name,
+                        const Responder& responder) {
+    json::object document;
+    if (kind == "vips") {
+        document = vip_document(host_.agent, name);
+    } else if (kind == "peers") {
+        document = peer_document(host_.agent, name);
+    } else if (kind == "checks") {
+        document = check_document(host_.agent, name);
+    } else if (kind == "explain") {
+        document = explain_document(host_.agent, name);
+    }
+    if (document.empty()) {
+        const std::string_view what = kind == "explain" ? "vips" : kind;
+        fail(responder, 404, "no such name among the " + std::string(what) + ": " + name);
+        return;
+    }
+    reply(responder, document);
+}
+
+void Control::post(const HttpRequest& request, const Responder& responder) {
+    if (request.path == "/v1/drain") {
+        drain(request, responder);
+        return;
+    }
+    if (request.path == "/v1/undrain") {
+        undrain(request, responder);
+        return;
+    }
+    if (request.path == "/v1/reload") {
+        reload(request, responder);
+        return;
+    }
+    const auto named = split_named(request.path);
+    if (named && named->kind == "peers" && named->verb == "reset") {
+        reset_peer(request, named->name, responder);
+    } else if (named && named->kind == "checks" && named->verb == "run") {
+        run_check(named->name, responder);
+    } else {
+        fail(responder, 404, "no such resource: " + request.path);
+    }
+}
+
+void Control::follow_events(const HttpRequest& request, const Responder& responder) {
+    std::chrono::system_clock::time_point since{};
+    if (const std::string_view text = query_value(request, "since"); !text.empty()) {
+        const auto duration = parse_duration(text);
+        if (!duration) {
+            fail(responder, 400, "since: " + duration.error());
+            return;
+        }
+        since = read_clocks().wall - *duration;
+    }
+    std::string past;
+    for (const LoggedEvent& event : host_.events.all()) {
+        if (event.at >= since) {
+            past += event.json + "\n";
+        }
+    }
+    responder->begin_stream("application/x-ndjson");
+    responder->write(past);
+    if (query_value(request, "follow") != "1") {
+        responder->finish();
+        return;
+    }
+    host_.events.follow(
+        [responder](const LoggedEvent& event) { return responder->write(event.json + "\n"); });
+}
+
+void Control::drain(const HttpRequest& request, const Responder& responder) {
+    const auto body = parse_drain(request.body);
+    if (!body) {
+        fail(responder, 400, body.error());
+        return;
+    }
+    vip::DrainRequest drain = body->request;
+    drain.author = request.client;
+    const vip::DrainReply outcome = host_.agent.drain(drain, read_clocks());
+    if (!outcome.error.empty()) {
+        fail(responder, outcome.status, outcome.error);
+        return;
+    }
+    if (!drain.dry_run) {
+        host_.turn();
+        if (const std::string problem = host_.persist_error(); !problem.empty()) {
+            fail(responder, 507, "drained, but it will not survive a restart: " + problem);
+            return;
+        }
+    }
+    if (body->is_waiting && !drain.dry_run) {
+        drain_waiters_.add(host_.agent, drain.vips, responder);
+        return;
+    }
+    reply(responder,
+          json::object{{"changed", to_array(outcome.changed)}, {"notes", to_array(outcome.notes)}});
+}
+
+void Control::undrain(const HttpRequest& request, const Responder& responder) {
+    const auto body = parse_undrain(request.body);
+    if (!body) {
+        fail(responder, 400, body.error());
+        return;
+    }
+    vip::UndrainRequest undrain = *body;
+    undrain.author = request.client;
+    const vip::DrainReply outcome = host_.agent.undrain(undrain, read_clocks());
+    host_.turn();
+    if (!outcome.error.empty()) {
+        fail(responder, outcome.status, outcome.error);
+        return;
+    }
+    if (const std::string problem = host_.persist_error(); !problem.empty()) {
+        fail(responder, 507, "undrained, but it will not survive a restart: " + problem);
+        return;
+    }
+    reply(responder,
+          json::object{{"changed", to_array(outcome.changed)}, {"notes", to_array(outcome.notes)}});
+}
+
+void Control::reload(const HttpRequest& request, const Responder& responder) {
+    const auto body = parse_reload(request.body);
+    if (!body) {
+        fail(responder, 400, body.error());
+        return;
+    }
+    const ReloadOutcome outcome = host_.reload(body->is_dry_run);
+    if (!outcome.error.empty()) {
+        fail(responder, 422, outcome.error);
+        return;
+    }
+    reply(responder, json::object{{"changes", to_array(outcome.changes)}});
+}
+
+void Control::reset_peer(const HttpRequest& request,
+                         const std::string& name,
+                         const Responder& responder) {
+    bgp::Peer* peer = host_.agent.find_peer(name);
+    if (peer == nullptr) {
+        fail(responder, 404, "no peer named " + name);
+        return;
+    }
+    const auto is_soft = parse_reset(request.body);
+    if (!is_soft) {
+        fail(responder, 400, is_soft.error());
+        return;
+    }
+    const Instant now = read_clocks().monotonic;
+    if (*is_soft) {
+        peer->resend_all(now);
+    } else {
+        peer->reset(bgp::wire::Cease::AdministrativeReset, "reset by " + request.client, now);
+    }
+    host_.turn();
+    reply(responder, json::object{{"peer", name}, {"soft", *is_soft}});
+}
+
+void Control::run_check(const std::string& name, const Responder& responder) {
+    bool is_found = false;
+    for (const CheckView& view : host_.agent.checks()) {
+        // NAME stands for all its instances NAME@ADDRESS; the first one that ends answers.
+        if (view.label == name || view.label.starts_with(name + "@")) {
+            if (!is_found) {
+                check_waiters_.push_back({view.label, responder});
+            }
+            is_found = true;
+            host_.agent.trigger_check(view.id, read_clocks());
+        }
+    }
+    if (!is_found) {
+        fail(responder, 404, "no check named " + name);
+        return;
+    }
+    host_.turn();
+}
+
+void Control::check_finished(std::string_view label) {
+    check_waiters_.remove_if([&](const CheckWaiter& waiter) {
+        if (waiter.label != label) {
+            return false;
+        }
+        reply(waiter.responder, check_document(host_.agent, label));
+        return true;
+    });
+}
+
+bool Control::is_ready() const {
+    return std::ranges::all_of(host_.agent.vips(), [](const VipView& view) {
+        return view.is_drained || view.state == vip::VipState::Announced ||
+               view.state == vip::VipState::Backup;
+    });
+}
+
+// DNS rebinding: a page on another site may make a browser ask us under that site's name. Literals
+// cannot be rebound.
+bool Control::is_host_accepted(std::string_view host) const {
+    const std::string_view bare =
+        host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+    const auto& accepted = host_.agent.config().daemon.http_hosts;
+    return host == "localhost" || host == host_.agent.config().node.name ||
+           IpAddress::parse(bare).has_value() ||
+           std::ranges::find(accepted, host) != accepted.end();
+}
+
+void Control::handle_public(const HttpRequest& request, Responder responder) {
+    if (request.method != "GET") {
+        fail(responder, 405, "this listener only answers GET");
+    } else if (!is_host_accepted(request.host)) {
+        fail(responder, 421, "unknown Host; see daemon.http_hosts");
+    } else if (request.path == "/healthz") {
+        responder->send(200, "text/plain", "ok\n");
+    } else if (request.path == "/readyz") {
+        const bool ready = is_ready();
+        responder->send(ready ? 200 : 503, "text/plain", ready ? "ready\n" : "not ready\n");
+    } else if (request.path == "/metrics" || request.path == "/v1/status") {
+        get(request, responder);
+    } else if (request.path == "/") {
+        responder->send(200,
+                        "text/html; charset=utf-8",
+                        status_page(status_document(host_.agent, host_.facts), host_.events));
+    } else {
+        fail(responder, 404, "no such page");
+    }
+}
+
+} // namespace anyvip::cmd

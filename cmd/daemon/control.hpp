@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP API (CONTRACT section 4): routes requests to the agent and turns its views into answers.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "cmd/agent/agent.hpp"
+#include "cmd/daemon/documents.hpp"
+#include "cmd/daemon/drain_waiters.hpp"
+#include "cmd/daemon/event_log.hpp"
+#include "cmd/daemon/http_server.hpp"
+#include "cmd/daemon/log.hpp"
+
+namespace anyvip::cmd {
+
+/// What a reload did or would do.
+struct ReloadOutcome {
+    std::string error; ///< empty: applied (or would be)
+    std::vector<std::string> changes;
+};
+
+/// What the API needs of the runtime around the agent.
+struct ControlHost {
+    Agent& agent;
+    EventLog& events;
+    Log& log;
+    ProcessFacts facts;
+    std::function<void()> turn; ///< decide and write out what has changed, now
+    std::function<ReloadOutcome(bool dry_run)> reload;
+    std::function<std::string()> persist_error; ///< of the last Persist; empty: written
+    std::function<std::string()> metrics;
+};
+
+class Control {
+  public:
+    explicit Control(ControlHost host);
+
+    /// The whole API, for the control socket.
+    void handle(const HttpRequest& request, std::shared_ptr<HttpResponder> responder);
+
+    /// The public part, for the TCP listener: only GET of /metrics, /v1/status, /healthz, /readyz
+    /// and the page.
+    void handle_public(const HttpRequest& request, std::shared_ptr<HttpResponder> responder);
+
+    /// A run has ended: answers who waits for it (`anyvip check NAME`).
+    void check_finished(std::string_view label);
+
+    /// After every turn: feeds `drain --wait`.
+    void after_turn() { drain_waiters_.update(host_.agent); }
+
+  private:
+    using Responder = std::shared_ptr<HttpResponder>;
+
+    struct CheckWaiter {
+        std::string label;
+        std::shared_ptr<HttpResponder> responder;
+    };
+
+    void get(const HttpRequest& request, const Responder& responder);
+    void post(const HttpRequest& request, const Responder& responder);
+    void get_named(std::string_view kind, const std::string& name, const Responder& responder);
+    void follow_events(const HttpRequest& request, const Responder& responder);
+    void drain(const HttpRequest& request, const Responder& responder);
+    void undrain(const HttpRequest& request, const Responder& responder);
+    void reload(const HttpRequest& request, const Responder& responder);
+    void
+    reset_peer(const HttpRequest& request, const std::string& name, const Responder& responder);
+    void run_check(const std::string& name, const Responder& responder);
+    [[nodiscard]] bool is_host_accepted(std::string_view host) const;
+    [[nodiscard]] bool is_ready() const;
+
+    ControlHost host_;
+    std::list<CheckWaiter> check_waiters_;
+    DrainWaiters drain_waiters_;
+};
+
+} // namespace anyvip::cmd

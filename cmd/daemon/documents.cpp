@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/documents.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/json/value.hpp>
+
+#include "bgp/wire/error.hpp"
+#include "cmd/daemon/wall_time.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+namespace json = boost::json;
+
+json::value null_or(std::string text) {
+    return text.empty() ? json::value(nullptr) : json::value(std::move(text));
+}
+
+json::array string_array(const std::vector<std::string>& texts) {
+    json::array array;
+    for (const std::string& text : texts) {
+        array.emplace_back(text);
+    }
+    return array;
+}
+
+double milliseconds(Duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+json::array family_names(const std::array<bool, 2>& families) {
+    json::array names;
+    for (const Family family : {Family::Ipv4, Family::Ipv6}) {
+        if (families.at(static_cast<std::size_t>(family))) {
+            names.emplace_back(to_string(family));
+        }
+    }
+    return names;
+}
+
+json::object vip_summary(const VipView& view) {
+    json::object vip;
+    vip["name"] = view.config->name;
+    vip["state"] = vip::to_string(view.state);
+    vip["since"] = to_rfc3339(view.since);
+    vip["reason"] = view.reason;
+    vip["health"] = health::to_string(view.health);
+    vip["drained"] = view.is_drained;
+    vip["weight"] = view.weight;
+    vip["flows"] = view.flows ? json::value(*view.flows) : json::value(nullptr);
+    vip["checks"] = string_array(view.config->checks);
+    json::array addresses;
+    for (const AddressView& address : view.addresses) {
+        json::object entry{{"prefix", to_string(address.prefix)},
+                           {"interface", address.interface},
+                           {"present", address.is_present},
+                           {"owned", address.is_owned}};
+        if (!address.problem.empty()) {
+            entry["problem"] = address.problem;
+        }
+        addresses.push_back(std::move(entry));
+    }
+    vip["addresses"] = std::move(addresses);
+    vip["announced_to"] = string_array(view.announced_to);
+    return vip;
+}
+
+json::array conditions_document(const VipView& view) {
+    json::array conditions;
+    for (const vip::Condition& condition : view.conditions) {
+        conditions.push_back(json::object{{"name", condition.name},
+                                          {"value", condition.value},
+                                          {"met", condition.is_met},
+                                          {"since", to_rfc3339(condition.since)},
+                                          {"last_event", null_or(condition.last_event)},
+                                          {"remedy", null_or(condition.remedy)}});
+    }
+    return conditions;
+}
+
+json::value last_error_document(const std::optional<bgp::LastError>& error) {
+    if (!error) {
+        return nullptr;
+    }
+    return json::object{{"at", to_rfc3339(error->at)},
+                        {"code", error->code},
+                        {"subcode", error->subcode},
+                        {"name", error->name},
+                        {"message", error->message},
+                        {"sent", error->sent}};
+}
+
+const PeerEntry* find_entry(const Agent& agent, std::string_view name) {
+    const auto& peers = agent.config().peers;
+    const auto found = std::ranges::find_if(
+        peers, [&](const PeerEntry& entry) { return entry.session.name == name; });
+    return found == peers.end() ? nullptr : &*found;
+}
+
+json::object
+peer_summary(const Agent& agent, const bgp::Peer& peer, const bgp::PeerStatus& status) {
+    const PeerEntry* entry = find_entry(agent, peer.config().name);
+    json::object document;
+    document["name"] = peer.config().name;
+    std::string address;
+    if (entry != nullptr && entry->address) {
+        address = to_string(*entry->address) + (entry->scope.empty() ? "" : "%" + entry->scope);
+    } else if (entry != nullptr) {
+        address = entry->interface;
+    }
+    document["address"] = address;
+    const bgp::RemoteAs& configured = peer.config().remote_as;
+    if (status.remote_asn) {
+        document["asn"] = status.remote_asn->value;
+    } else if (configured.kind == bgp::RemoteAs::Kind::Number) {
+        document["asn"] = configured.number.value;
+    } else {
+        document["asn"] = configured.kind == bgp::RemoteAs::Kind::Internal
+                              ? json::value(agent.config().node.asn.value)
+                              : json::value(nullptr);
+    }
+    document["state"] = bgp::to_string(status.state);
+    document["since"] = to_rfc3339(status.since);
+    document["hold_time_s"] =
+        status.hold_time ? status.hold_time->count() : peer.config().hold_time.count();
+    document["families"] = family_names(status.families);
+    document["bfd"] = "off";
+    document["advertised"] = status.advertised[0] + status.advertised[1];
+    document["received"] = status.received_prefixes;
+    document["resets"] = status.resets;
+    document["last_error"] = last_error_document(status.last_error);
+    return document;
+}
+
+std::string hexadecimal(const std::vector<std::uint8_t>& octets) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    text.reserve(octets.size() * 2);
+    for (const std::uint8_t octet : octets) {
+        text += digits[octet >> 4U];
+        text += digits[octet & 0xFU];
+    }
+    return text;
+}
+
+json::object message_counts(const std::array<std::uint64_t, 6>& counts) {
+    constexpr std::array<std::string_view, 6> names{
+        "", "open", "update", "notification", "keepalive", "route_refresh"};
+    json::object document;
+    for (std::size_t type = 1; type < counts.size(); ++type) {
+        document[names.at(type)] = counts.at(type);
+    }
+    return document;
+}
+
+void add_peer_details(json::object& document, const bgp::PeerStatus& status) {
+    document["router_id"] =
+        status.remote_id ? json::value(bgp::to_string(*status.remote_id)) : json::value(nullptr);
+    json::object problems;
+    for (const Family family : {Family::Ipv4, Family::Ipv6}) {
+        const std::string& problem = status.family_problem.at(static_cast<std::size_t>(family));
+        if (!problem.empty()) {
+            problems[to_string(family)] = problem;
+        }
+    }
+    document["family_problems"] = std::move(problems);
+    document["capabilities"] =
+        json::object{{"four_octet_asn", status.four_octet_asn},
+                     {"enhanced_route_refresh", status.enhanced_route_refresh},
+                     {"extended_next_hop", status.extended_next_hop},
+                     {"add_path_receive", family_names(status.add_path)},
+                     {"graceful_restart", status.peer_graceful_restart}};
+    document["messages"] = json::object{{"sent", message_counts(status.messages.sent)},
+                                        {"received", message_counts(status.messages.received)}};
+    json::object rules;
+    for (const auto& [rule, count] : status.rule_counters) {
+        rules[rule] = count;
+    }
+    document["rule_counters"] = std::move(rules);
+    document["last_malformed"] =
+        status.last_malformed.empty()
+            ? json::value(nullptr)
+            : json::value(json::object{{"detail", status.last_malformed_detail},
+                                       {"hex", hexadecimal(status.last_malformed)}});
+    document["next_attempt"] =
+        status.next_attempt ? json::value(to_rfc3339(*status.next_attempt)) : json::value(nullptr);
+    if (status.endpoints) {
+        document["local_address"] = to_string(status.endpoints->local);
+        document["interface"] = status.endpoints->interface;
+    }
+}
+
+json::object run_document(const health::Check::LastRun& run) {
+    json::object document{{"ok", run.result.outcome == health::Outcome::Pass},
+                          {"at", to_rfc3339(run.at)},
+                          {"ms", milliseconds(run.result.took)},
+                          {"detail", run.result.detail},
+                          {"result", health::to_string(run.result.outcome)}};
+    if (!run.result.output.empty()) {
+        document["output"] = run.result.output;
+    }
+    return document;
+}
+
+json::object check_summary(const CheckView& view) {
+    const health::Check& check = *view.check;
+    json::object document;
+    document["name"] = view.label;
+    document["type"] = health::type_name(check.config().target);
+    document["state"] = health::to_string(check.state());
+    document["since"] = to_rfc3339(check.since());
+    document["weight"] = check.weight();
+    document["last"] =
+        check.last() ? json::value(run_document(*check.last())) : json::value(nullptr);
+    return document;
+}
+
+void add_check_details(json::object& document, const health::Check& check) {
+    const health::Schedule& schedule = check.config().schedule;
+    document["reason"] = check.reason();
+    document["scope"] = check.config().scope == health::Scope::Shared ? "shared" : "local";
+    document["interval_ms"] = schedule.interval.count();
+    document["timeout_ms"] = schedule.timeout.count();
+    document["rise"] = schedule.rise;
+    document["fall"] = schedule.fall;
+    document["successes_in_row"] = check.successes_in_row();
+    document["failures_in_row"] = check.failures_in_row();
+    json::array transitions;
+    for (const health::Transition& transition : check.transitions()) {
+        transitions.push_back(json::object{{"at", to_rfc3339(transition.at)},
+                                           {"to", health::to_string(transition.to)},
+                                           {"reason", transition.reason}});
+    }
+    document["transitions"] = std::move(transitions);
+    json::array history;
+    for (const health::Check::LastRun& run : check.history()) {
+        history.push_back(run_document(run));
+    }
+    document["history"] = std::move(history);
+}
+
+} // namespace
+
+std::string_view to_string(NodeState state) {
+    switch (state) {
+    case NodeState::Running:
+        return "running";
+    case NodeState::Draining:
+        return "draining";
+    case NodeState::Drained:
+        return "drained";
+    case NodeState::Stopping:
+        return "stopping";
+    }
+    return "running";
+}
+
+json::object status_document(Agent& agent, const ProcessFacts& facts) {
+    const NodeConfig& node = agent.config().node;
+    const Now now = read_clocks();
+    json::object document;
+    document["node"] = json::object{
+        {"name", node.name},
+        {"asn", node.asn.value},
+        {"router_id", node.router_id ? bgp::to_string(*node.router_id) : std::string()},
+        {"version", ANYVIP_VERSION},
+        {"pid", facts.pid},
+        {"uptime_s", milliseconds(now.monotonic - facts.started) / 1000},
+        {"state", to_string(agent.node_state())}};
+    document["vips"] = vips_document(agent);
+    document["peers"] = peers_document(agent);
+    document["checks"] = checks_document(agent);
+    return document;
+}
+
+json::array vips_document(const Agent& agent) {
+    json::array vips;
+    for (const VipView& view : agent.vips()) {
+        vips.push_back(vip_summary(view));
+    }
+    return vips;
+}
+
+json::array peers_document(Agent& agent) {
+    json::array peers;
+    for (const std::string& name : agent.peer_names()) {
+        if (const bgp::Peer* peer = agent.find_peer(name)) {
+            peers.push_back(peer_summary(agent, *peer, peer->status()));
+        }
+    }
+    return peers;
+}
+
+json::array checks_document(const Agent& agent) {
+    json::array checks;
+    for (const CheckView& view : agent.checks()) {
+        checks.push_back(check_summary(view));
+    }
+    return checks;
+}
+
+json::object vip_document(const Agent& agent, std::string_view name) {
+    for (const VipView& view : agent.vips()) {
+        if (view.config->name == name) {
+            json::object document = vip_summary(view);
+            document["conditions"] = conditions_document(view);
+            return document;
+        }
+    }
+    return {};
+}
+
+json::object peer_document(Agent& agent, std::string_view name) {
+    const bgp::Peer* peer = agent.find_peer(name);
+    if (peer == nullptr) {
+        return {};
+    }
+    const bgp::PeerStatus status = peer->status();
+    json::object document = peer_summary(agent, *peer, status);
+    add_peer_details(document, status);
+    return document;
+}
+
+json::object check_document(const Agent& agent, std::string_view name) {
+    for (const CheckView& view : agent.checks()) {
+        if (view.label == name) {
+            json::object document = check_summary(view);
+            add_check_details(document, *view.check);
+            return document;
+        }
+    }
+    return {};
+}
+
+json::object explain_document(const Agent& agent, std::string_view name) {
+    for (const VipView& view : agent.vips()) {
+        if (view.config->name == name) {
+            return {{"vip", view.config->name},
+                    {"state", vip::to_string(view.state)},
+                    {"since", to_rfc3339(view.since)},
+                    {"reason", view.reason},
+                    {"conditions", conditions_document(view)}};
+        }
+    }
+    return {};
+}
+
+json::object flows_document(const Agent& agent) {
+    json::array flows;
+    for (const VipView& view : agent.vips()) {
+        flows.push_back(
+            json::object{{"vip", view.config->name},
+                         {"flows", view.flows ? json::value(*view.flows) : json::value(nullptr)}});
+    }
+    return {{"flows", std::move(flows)}};
+}
+
+} // namespace anyvip::cmd

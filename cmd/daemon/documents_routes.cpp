@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Documents about routes: what is advertised, and what routers show us of our own VIPs.
+#include <boost/json/value.hpp>
+
+#include "cmd/daemon/documents.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+namespace json = boost::json;
+
+template <class Values> json::array texts(const Values& values) {
+    json::array array;
+    for (const auto& value : values) {
+        array.emplace_back(to_string(value));
+    }
+    return array;
+}
+
+json::object advertised_route(const bgp::Peer& peer,
+                              const NodeConfig& node,
+                              const Prefix& prefix,
+                              const bgp::wire::PathAttributes& attributes) {
+    json::object route;
+    route["peer"] = peer.config().name;
+    route["prefix"] = to_string(prefix);
+    route["next_hop"] = to_string(attributes.next_hop.address);
+    if (attributes.next_hop.link_local) {
+        route["link_local_next_hop"] = to_string(*attributes.next_hop.link_local);
+    }
+    json::array as_path;
+    for (std::uint32_t i = 0; i < attributes.path_count; ++i) {
+        as_path.emplace_back(node.asn.value);
+    }
+    route["as_path"] = std::move(as_path);
+    route["origin"] = "igp";
+    route["med"] = attributes.med ? json::value(*attributes.med) : json::value(nullptr);
+    route["local_pref"] =
+        attributes.local_pref ? json::value(*attributes.local_pref) : json::value(nullptr);
+    route["communities"] = texts(attributes.communities);
+    route["extended_communities"] = texts(attributes.extended_communities);
+    route["large_communities"] = texts(attributes.large_communities);
+    return route;
+}
+
+json::object
+observed_route(const bgp::Peer& peer, const Prefix& prefix, const bgp::ObservedPath& path) {
+    json::object route;
+    route["peer"] = peer.config().name;
+    route["prefix"] = to_string(prefix);
+    route["path_id"] = path.path_id;
+    route["next_hop"] =
+        path.next_hop ? json::value(to_string(*path.next_hop)) : json::value(nullptr);
+    json::array as_path;
+    for (const bgp::Asn asn : path.as_path) {
+        as_path.emplace_back(asn.value);
+    }
+    route["as_path"] = std::move(as_path);
+    route["med"] = path.med ? json::value(*path.med) : json::value(nullptr);
+    route["local_pref"] = path.local_pref ? json::value(*path.local_pref) : json::value(nullptr);
+    route["graceful_shutdown"] = path.is_graceful_shutdown;
+    route["large_communities"] = texts(path.large_communities);
+    return route;
+}
+
+template <class Visit> void each_peer(Agent& agent, std::string_view only, Visit visit) {
+    for (const std::string& name : agent.peer_names()) {
+        const bgp::Peer* peer = agent.find_peer(name);
+        if (peer != nullptr && (only.empty() || only == name)) {
+            visit(*peer);
+        }
+    }
+}
+
+} // namespace
+
+json::object routes_document(Agent& agent, std::string_view only) {
+    json::array routes;
+    each_peer(agent, only, [&](const bgp::Peer& peer) {
+        for (const auto& [prefix, attributes] : peer.advertised()) {
+            routes.push_back(advertised_route(peer, agent.config().node, prefix, attributes));
+        }
+    });
+    return {{"routes", std::move(routes)}};
+}
+
+json::object received_routes_document(Agent& agent, std::string_view only) {
+    json::array routes;
+    each_peer(agent, only, [&](const bgp::Peer& peer) {
+        for (const auto& [prefix, paths] : peer.paths().all()) {
+            for (const auto& [path_id, path] : paths) {
+                routes.push_back(observed_route(peer, prefix, path));
+            }
+        }
+    });
+    return {{"routes", std::move(routes)}};
+}
+
+} // namespace anyvip::cmd

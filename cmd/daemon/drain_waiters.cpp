@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/drain_waiters.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "cmd/daemon/wall_time.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+namespace json = boost::json;
+
+json::value number_or_null(const std::optional<std::uint64_t>& number) {
+    return number ? json::value(*number) : json::value(nullptr);
+}
+
+std::string message_of(const DrainProgress& progress) {
+    switch (progress.step) {
+    case vip::DrainStep::None:
+        return progress.reason.empty() ? "not draining" : progress.reason;
+    case vip::DrainStep::GracefulShutdown:
+        return "announced with GRACEFUL_SHUTDOWN";
+    case vip::DrainStep::Withdrawn:
+        return "withdrawn, waiting for traffic to end";
+    case vip::DrainStep::Finished:
+        return progress.reason.empty() ? "drained" : progress.reason;
+    }
+    return {};
+}
+
+json::object step_document(const DrainProgress& progress) {
+    return {{"vip", progress.vip},
+            {"step", vip::to_string(progress.step)},
+            {"flows", number_or_null(progress.flows)},
+            {"packets", number_or_null(progress.packets)},
+            {"message", message_of(progress)}};
+}
+
+// The exit status of `anyvip drain --wait` (CONTRACT section 4): the worst of all VIPs decides.
+int exit_status(DrainOutcome outcome) {
+    switch (outcome) {
+    case DrainOutcome::None:
+    case DrainOutcome::Running:
+    case DrainOutcome::Ended:
+        return 0;
+    case DrainOutcome::DeadlinePassed:
+        return 4;
+    case DrainOutcome::Cancelled:
+        return 1;
+    }
+    return 1;
+}
+
+} // namespace
+
+void DrainWaiters::add(const Agent& agent,
+                       const std::vector<std::string>& vips,
+                       std::shared_ptr<HttpResponder> responder) {
+    responder->begin_stream("application/x-ndjson");
+    Waiter waiter{vips, std::move(responder), {}};
+    if (!advance(waiter, agent)) {
+        waiters_.push_back(std::move(waiter));
+    }
+}
+
+void DrainWaiters::update(const Agent& agent) {
+    waiters_.remove_if([&](Waiter& waiter) { return advance(waiter, agent); });
+}
+
+// Returns whether the waiter is done.
+bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
+    const Now now = read_clocks();
+    bool is_running = false;
+    int exit = 0;
+    std::string why;
+    for (const DrainProgress& progress : agent.drain_progress(waiter.vips)) {
+        json::object document = step_document(progress);
+        std::string& last = waiter.last_line[progress.vip];
+        if (std::string line = json::serialize(document); line != last) {
+            last = std::move(line);
+            document["at"] = to_rfc3339(now.wall);
+            document["left_s"] =
+                progress.deadline
+                    ? json::value(
+                          std::max(0.0,
+                                   std::chrono::duration<double>(*progress.deadline - now.monotonic)
+                                       .count()))
+                    : json::value(nullptr);
+            if (!waiter.responder->write(json::serialize(document) + "\n")) {
+                return true; // the client is gone, the drain goes on
+            }
+        }
+        is_running = is_running || progress.outcome == DrainOutcome::Running;
+        // Cancelled (1) outweighs the deadline (4): the VIP may be in service again.
+        const int status = exit_status(progress.outcome);
+        if (status == 1 || (status == 4 && exit == 0)) {
+            exit = status;
+            why = progress.vip + ": " + message_of(progress);
+        }
+    }
+    if (is_running) {
+        return false;
+    }
+    const json::object end{
+        {"done", true}, {"exit", exit}, {"message", exit == 0 ? "drained" : why}};
+    waiter.responder->write(json::serialize(end) + "\n");
+    waiter.responder->finish();
+    return true;
+}
+
+} // namespace anyvip::cmd

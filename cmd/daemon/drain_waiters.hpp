@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clients that wait for a drain to end (`anyvip drain --wait`): one JSON line for each step and
+// change, the outcome last.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cmd/agent/agent.hpp"
+#include "cmd/daemon/http_server.hpp"
+
+namespace anyvip::cmd {
+
+class DrainWaiters {
+  public:
+    /// Begins the stream; `vips` as in the request, empty: all.
+    void add(const Agent& agent,
+             const std::vector<std::string>& vips,
+             std::shared_ptr<HttpResponder> responder);
+
+    /// After every turn: sends what has changed, ends the streams of drains that have ended.
+    void update(const Agent& agent);
+
+  private:
+    struct Waiter {
+        std::vector<std::string> vips;
+        std::shared_ptr<HttpResponder> responder;
+        std::map<std::string, std::string> last_line; ///< by VIP, without the time left
+    };
+
+    [[nodiscard]] static bool advance(Waiter& waiter, const Agent& agent);
+
+    std::list<Waiter> waiters_;
+};
+
+} // namespace anyvip::cmd

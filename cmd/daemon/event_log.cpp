@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/event_log.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "cmd/daemon/limits.hpp"
+#include "cmd/daemon/wall_time.hpp"
+
+namespace anyvip::cmd {
+
+LoggedEvent to_logged(const Event& event) {
+    LoggedEvent logged{to_wall(event.at), event.event, event.name, event.reason, {}};
+    boost::json::object document;
+    document["at"] = to_rfc3339(logged.at);
+    document["event"] = event.event;
+    document["name"] = event.name;
+    document["reason"] = event.reason;
+    for (const auto& [key, value] : event.details) {
+        document[key] = value;
+    }
+    logged.json = boost::json::serialize(document);
+    return logged;
+}
+
+void EventLog::add(const Event& event) {
+    events_.push_back(to_logged(event));
+    ++total_;
+    if (events_.size() > limits::events) {
+        events_.pop_front();
+    }
+    followers_.remove_if([this](const Follower& follower) { return !follower(events_.back()); });
+}
+
+} // namespace anyvip::cmd

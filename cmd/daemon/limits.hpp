@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every limit of the daemon's shell in one place. Those of the BGP core stand beside its buffers in
+// bgp/.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace anyvip::cmd::limits {
+
+// A line of log longer than this is cut; a write of one line must fit into PIPE_BUF so that it
+// cannot block half-way.
+inline constexpr std::size_t log_line_octets = 2048;
+
+// The event log in memory; older events are dropped and counted.
+inline constexpr std::size_t events = 4096;
+
+// HTTP, both listeners.
+inline constexpr std::size_t http_connections = 64;
+inline constexpr std::size_t http_header_octets = 8 * 1024;
+inline constexpr std::size_t http_body_octets = 64 * 1024;
+inline constexpr std::chrono::seconds http_request_time{5};
+inline constexpr std::chrono::seconds http_write_time{10};
+// Octets that a streaming client (`events -f`, `drain --wait`) may lag behind before it is dropped.
+inline constexpr std::size_t http_stream_backlog_octets = 256 * 1024;
+
+} // namespace anyvip::cmd::limits

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/log.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "cmd/daemon/limits.hpp"
+#include "cmd/daemon/wall_time.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+std::string_view level_name(LogLevel level) {
+    switch (level) {
+    case LogLevel::Error:
+        return "error";
+    case LogLevel::Warning:
+        return "warning";
+    case LogLevel::Info:
+        return "info";
+    case LogLevel::Debug:
+        return "debug";
+    }
+    return "error";
+}
+
+// sd-daemon(3): the priority that the journal takes from the start of a line.
+std::string_view journal_prefix(LogLevel level) {
+    switch (level) {
+    case LogLevel::Error:
+        return "<3>";
+    case LogLevel::Warning:
+        return "<4>";
+    case LogLevel::Info:
+        return "<6>";
+    case LogLevel::Debug:
+        return "<7>";
+    }
+    return "<3>";
+}
+
+// The journal adds its own time stamp; JOURNAL_STREAM names the device and inode of the stream it
+// reads (systemd.exec(5)).
+bool is_journal_stream(int descriptor) {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat info{};
+    if (stream == nullptr || fstat(descriptor, &info) != 0) {
+        return false;
+    }
+    return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == stream;
+}
+
+std::string printable(std::string_view text) {
+    std::string clean(text.substr(0, limits::log_line_octets - 128));
+    for (char& character : clean) {
+        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7F) {
+            character = ' ';
+        }
+    }
+    return clean;
+}
+
+} // namespace
+
+Log::Log(int descriptor) : descriptor_(descriptor), is_journal_(is_journal_stream(descriptor)) {}
+
+void Log::configure(LogLevel level, LogFormat format) {
+    level_ = level;
+    format_ = format;
+}
+
+void Log::write(LogLevel level, std::string_view text) {
+    if (level > level_) {
+        return;
+    }
+    if (dropped_unreported_ > 0) {
+        const std::string note = std::to_string(dropped_unreported_) +
+                                 " log lines were dropped: the reader was too slow";
+        if (put(line(LogLevel::Warning, note))) {
+            dropped_unreported_ = 0;
+        }
+    }
+    if (!put(line(level, text))) {
+        ++dropped_;
+        ++dropped_unreported_;
+    }
+}
+
+std::string Log::line(LogLevel level, std::string_view text) const {
+    const std::string clean = printable(text);
+    if (format_ == LogFormat::Json) {
+        const boost::json::value entry = {{"at", to_rfc3339(std::chrono::system_clock::now())},
+                                          {"level", level_name(level)},
+                                          {"message", clean}};
+        return boost::json::serialize(entry).substr(0, limits::log_line_octets) + "\n";
+    }
+    if (is_journal_) {
+        return std::string(journal_prefix(level)) + clean + "\n";
+    }
+    return to_rfc3339(std::chrono::system_clock::now()) + " " + std::string(level_name(level)) +
+           ": " + clean + "\n";
+}
+
+bool Log::put(std::string_view octets) const {
+    const ssize_t sent =
+        ::send(descriptor_, octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0 || errno != ENOTSOCK) {
+        return sent == static_cast<ssize_t>(octets.size());
+    }
+    // A pipe that polls as writable has room for PIPE_BUF octets, more than a line has, so that
+    // this write cannot wait.
+    pollfd ready{descriptor_, POLLOUT, 0};
+    if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+        return false;
+    }
+    return ::write(descriptor_, octets.data(), octets.size()) ==
+           static_cast<ssize_t>(octets.size());
+}
+
+} // namespace anyvip::cmd

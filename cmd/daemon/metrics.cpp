@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/metrics.hpp"
+
+#include <algorithm>
+
+#include "bgp/session/peer.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+constexpr std::array<Family, 2> families{Family::Ipv4, Family::Ipv6};
+
+void write_sessions(Exposition& out, Agent& agent) {
+    std::vector<std::pair<std::string, bgp::PeerStatus>> peers;
+    for (const std::string& name : agent.peer_names()) {
+        if (const bgp::Peer* peer = agent.find_peer(name)) {
+            peers.emplace_back(name, peer->status());
+        }
+    }
+    out.family("anyvip_bgp_session_up", "gauge", "Whether the BGP session is Established.");
+    for (const auto& [name, status] : peers) {
+        const bool is_up = status.state == bgp::SessionState::Established;
+        out.sample("anyvip_bgp_session_up", {{"peer", name}}, std::uint64_t{is_up});
+    }
+    out.family(
+        "anyvip_bgp_session_resets_total", "counter", "Sessions that were Established and ended.");
+    for (const auto& [name, status] : peers) {
+        out.sample("anyvip_bgp_session_resets_total", {{"peer", name}}, status.resets);
+    }
+    constexpr std::array<std::string_view, 6> types{
+        "", "open", "update", "notification", "keepalive", "route_refresh"};
+    out.family("anyvip_bgp_messages_total", "counter", "BGP messages by direction and type.");
+    for (const auto& [name, status] : peers) {
+        for (std::size_t type = 1; type < types.size(); ++type) {
+            out.sample("anyvip_bgp_messages_total",
+                       {{"peer", name}, {"direction", "sent"}, {"type", types.at(type)}},
+                       status.messages.sent.at(type));
+            out.sample("anyvip_bgp_messages_total",
+                       {{"peer", name}, {"direction", "received"}, {"type", types.at(type)}},
+                       status.messages.received.at(type));
+        }
+    }
+    out.family("anyvip_bgp_routes_advertised", "gauge", "Prefixes that the peer has from us.");
+    for (const auto& [name, status] : peers) {
+        for (const Family family : families) {
+            out.sample("anyvip_bgp_routes_advertised",
+                       {{"peer", name}, {"family", to_string(family)}},
+                       std::uint64_t{status.advertised.at(static_cast<std::size_t>(family))});
+        }
+    }
+    out.family(
+        "anyvip_bgp_update_errors_total", "counter", "Rules that received messages have broken.");
+    for (const auto& [name, status] : peers) {
+        for (const auto& [rule, count] : status.rule_counters) {
+            out.sample("anyvip_bgp_update_errors_total", {{"peer", name}, {"rule", rule}}, count);
+        }
+    }
+}
+
+} // namespace
+
+void Metrics::observe_event(const Event& event) {
+    if (event.event.starts_with("vip.")) {
+        ++vip_transitions_[{event.name, event.event.substr(4)}];
+    }
+}
+
+void Metrics::observe_check(const std::string& label, const health::Result& result) {
+    CheckCounters& counters = checks_[label];
+    ++counters.results.at(static_cast<std::size_t>(result.outcome));
+    counters.duration.observe(result.took);
+}
+
+void Metrics::write_vips(Exposition& out, const Agent& agent) const {
+    const std::vector<VipView> vips = agent.vips();
+    out.family(
+        "anyvip_vip_announced", "gauge", "Whether the prefix is announced to at least one peer.");
+    for (const VipView& view : vips) {
+        const bool is_announced = !view.announced_to.empty();
+        for (const AddressView& address : view.addresses) {
+            out.sample("anyvip_vip_announced",
+                       {{"vip", view.config->name}, {"prefix", to_string(address.prefix)}},
+                       std::uint64_t{is_announced});
+        }
+    }
+    constexpr std::array<vip::VipState, 6> states{vip::VipState::Starting,
+                                                  vip::VipState::Announced,
+                                                  vip::VipState::Backup,
+                                                  vip::VipState::Withdrawn,
+                                                  vip::VipState::Draining,
+                                                  vip::VipState::Drained};
+    out.family(
+        "anyvip_vip_state", "gauge", "1 for the state that the VIP is in, 0 for the others.");
+    for (const VipView& view : vips) {
+        for (const vip::VipState state : states) {
+            out.sample("anyvip_vip_state",
+                       {{"vip", view.config->name}, {"state", vip::to_string(state)}},
+                       std::uint64_t{view.state == state});
+        }
+    }
+    out.family("anyvip_vip_transitions_total", "counter", "Changes of state by the state entered.");
+    for (const auto& [key, count] : vip_transitions_) {
+        out.sample("anyvip_vip_transitions_total", {{"vip", key.first}, {"to", key.second}}, count);
+    }
+    out.family("anyvip_vip_flows", "gauge", "Live TCP flows to the VIP, when counted.");
+    for (const VipView& view : vips) {
+        if (view.flows) {
+            out.sample("anyvip_vip_flows", {{"vip", view.config->name}}, *view.flows);
+        }
+    }
+    const bool is_drained = std::ranges::any_of(vips, &VipView::is_drained);
+    out.family("anyvip_drained", "gauge", "Whether a drain holds at least one VIP.");
+    out.sample("anyvip_drained", {}, std::uint64_t{is_drained});
+}
+
+void Metrics::write_checks(Exposition& out, const Agent& agent) const {
+    out.family("anyvip_check_up", "gauge", "Whether the check is up.");
+    for (const CheckView& view : agent.checks()) {
+        out.sample("anyvip_check_up",
+                   {{"check", view.label}},
+                   std::uint64_t{view.check->state() == health::State::Up});
+    }
+    constexpr std::array<health::Outcome, 4> outcomes{health::Outcome::Pass,
+                                                      health::Outcome::Fail,
+                                                      health::Outcome::Timeout,
+                                                      health::Outcome::Error};
+    out.family("anyvip_check_results_total", "counter", "Results of the check's runs.");
+    for (const auto& [label, counters] : checks_) {
+        for (const health::Outcome outcome : outcomes) {
+            out.sample("anyvip_check_results_total",
+                       {{"check", label}, {"result", health::to_string(outcome)}},
+                       counters.results.at(static_cast<std::size_t>(outcome)));
+        }
+    }
+    out.family("anyvip_check_duration_seconds", "histogram", "How long a run of the check took.");
+    for (const auto& [label, counters] : checks_) {
+        out.histogram("anyvip_check_duration_seconds", {{"check", label}}, counters.duration);
+    }
+}
+
+std::string Metrics::text(Agent& agent, std::uint64_t log_lines_dropped) const {
+    Exposition out;
+    out.family("anyvip_build_info", "gauge", "Constant 1, labelled with the version.");
+    out.sample("anyvip_build_info", {{"version", ANYVIP_VERSION}}, std::uint64_t{1});
+    write_vips(out, agent);
+    write_checks(out, agent);
+    write_sessions(out, agent);
+    out.family("anyvip_withdraw_latency_seconds",
+               "histogram",
+               "From the cause of a withdraw to its last octet handed to the kernel.");
+    out.histogram("anyvip_withdraw_latency_seconds", {}, withdraw_latency_);
+    out.family(
+        "anyvip_config_last_reload_successful", "gauge", "Whether the last reload was applied.");
+    out.sample("anyvip_config_last_reload_successful", {}, std::uint64_t{is_reload_successful_});
+    out.family("anyvip_log_lines_dropped_total", "counter", "Log lines that could not be written.");
+    out.sample("anyvip_log_lines_dropped_total", {}, log_lines_dropped);
+    return out.take();
+}
+
+} // namespace anyvip::cmd

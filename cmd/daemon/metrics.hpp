@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /metrics says (CONTRACT section 4): counters kept here, everything else read from the agent
+// when asked.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cmd/agent/agent.hpp"
+#include "cmd/daemon/exposition.hpp"
+
+namespace anyvip::cmd {
+
+class Metrics {
+  public:
+    void observe_event(const Event& event);
+    void observe_check(const std::string& label, const health::Result& result);
+
+    /// From the check result or command that caused a withdraw to its last octet handed to the
+    /// kernel.
+    void observe_withdraw(Duration latency) { withdraw_latency_.observe(latency); }
+
+    void observe_reload(bool is_successful) { is_reload_successful_ = is_successful; }
+
+    [[nodiscard]] std::string text(Agent& agent, std::uint64_t log_lines_dropped) const;
+
+  private:
+    struct CheckCounters {
+        std::array<std::uint64_t, 4> results{}; // by health::Outcome
+        Histogram duration;
+    };
+
+    void write_vips(Exposition& out, const Agent& agent) const;
+    void write_checks(Exposition& out, const Agent& agent) const;
+
+    std::map<std::pair<std::string, std::string>, std::uint64_t> vip_transitions_; // (vip, state)
+    std::map<std::string, CheckCounters> checks_;
+    Histogram withdraw_latency_;
+    bool is_reload_successful_ = true;
+};
+
+} // namespace anyvip::cmd

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sockets of all peers: one driver each, and the listeners they share.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "bgp/net/listener.hpp"
+#include "bgp/net/peer_driver.hpp"
+#include "cmd/agent/agent.hpp"
+#include "cmd/daemon/log.hpp"
+
+namespace anyvip::cmd {
+
+class Peers {
+  public:
+    /// `on_turn` runs after any event of a socket has been fed to its Peer.
+    Peers(boost::asio::io_context& io, Agent& agent, Log& log, std::function<void()> on_turn);
+
+    /// Makes the drivers and opens the listeners of all configured peers. A port that cannot be had
+    /// is an error in one line; a single peer that is refused is only logged.
+    [[nodiscard]] std::string start();
+
+    void add(const std::string& name);
+    /// After the agent has stopped the Peer: hands its last octets to the kernel and forgets it.
+    void remove(const std::string& name);
+    void rename(const std::string& from, const std::string& to);
+    /// After a reload: what is configured now, for the next sockets.
+    void reconfigure();
+
+    /// Writes out what the Peers have to say. True: a Peer was told something new, settle again.
+    bool drain();
+    /// Before the Peers' deadlines are judged: reads what has arrived.
+    void look();
+    [[nodiscard]] bool is_quiet() const;
+
+  private:
+    [[nodiscard]] const PeerEntry* find_entry(const std::string& name) const;
+    [[nodiscard]] std::set<IpAddress> own_vips() const;
+    [[nodiscard]] std::string listen();
+    void retry_listening();
+
+    boost::asio::io_context& io_;
+    Agent& agent_;
+    Log& log_;
+    std::function<void()> on_turn_;
+    std::map<std::string, std::unique_ptr<bgp::net::PeerDriver>> drivers_;
+    bgp::net::Listeners listeners_;
+    boost::asio::steady_timer retry_;
+};
+
+} // namespace anyvip::cmd
