@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration file: TOML text to a validated `Config` and back (CONTRACT section 2).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cmd/agent/config.hpp"
+
+namespace anyvip::cmd {
+
+/// One thing that is wrong with a configuration, at the value that is to blame. Line and column
+/// count from 1; line 0 stands for the file as a whole.
+struct Problem {
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+    std::string message;
+    friend auto operator<=>(const Problem&, const Problem&) = default;
+};
+
+/// "FILE:LINE:COLUMN: message", or "FILE: message" for the file as a whole.
+[[nodiscard]] std::string to_string(const Problem& problem, std::string_view file);
+
+/// What a validation asks the machine that it runs on. Tests answer in its place.
+class Host {
+  public:
+    Host() = default;
+    virtual ~Host() = default;
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    /// Empty when `path` is a program that can be executed, otherwise what is wrong.
+    [[nodiscard]] virtual std::string program_problem(const std::string& path) const = 0;
+    /// Empty when `path` is a regular file; a secret one must not be readable by everybody.
+    [[nodiscard]] virtual std::string file_problem(const std::string& path,
+                                                   bool is_secret) const = 0;
+    [[nodiscard]] virtual bool has_user(const std::string& name) const = 0;
+};
+
+/// The machine itself.
+[[nodiscard]] const Host& real_host();
+
+/// Reads the whole text and reports every problem, sorted by position; only a TOML syntax error
+/// ends the reading early. Secret files are looked at, but not read.
+[[nodiscard]] std::expected<Config, std::vector<Problem>>
+parse_config(std::string_view text, const Host& host = real_host());
+
+/// `parse_config` of a file of at most 16 MiB. One that cannot be read is a problem of line 0.
+[[nodiscard]] std::expected<Config, std::vector<Problem>> load_config(const std::string& path);
+
+/// The effective configuration as TOML, defaults filled in, secrets as "********". Parsing it gives
+/// the same configuration, but for the secrets.
+[[nodiscard]] std::string dump_config(const Config& config);
+
+/// Every key there is as "section.key", for example "peer.hold_time"; sorted.
+[[nodiscard]] std::vector<std::string> known_keys();
+
+} // namespace anyvip::cmd

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parser asks of the machine: the file itself, programs, secret files, users.
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include "cmd/config/config.hpp"
+
+namespace anyvip::cmd {
+
+namespace {
+
+constexpr std::size_t largest_file_octets = 16U << 20U;
+
+/// Empty when `path` is a regular file, whose attributes are then in `attributes`.
+[[nodiscard]] std::string regular_file_problem(const std::string& path, struct stat& attributes) {
+    if (::stat(path.c_str(), &attributes) != 0) {
+        return "\"" + path + "\": " + std::strerror(errno);
+    }
+    return S_ISREG(attributes.st_mode) ? std::string() : '"' + path + "\" is no regular file";
+}
+
+class RealHost final : public Host {
+  public:
+    std::string program_problem(const std::string& path) const override {
+        struct stat attributes{};
+        std::string problem = regular_file_problem(path, attributes);
+        // Any execute bit will do: the program may run as a user other than the one who validates.
+        if (problem.empty() && (attributes.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) {
+            problem = '"' + path + "\" is not executable";
+        }
+        return problem;
+    }
+
+    std::string file_problem(const std::string& path, bool is_secret) const override {
+        struct stat attributes{};
+        std::string problem = regular_file_problem(path, attributes);
+        if (problem.empty() && is_secret && (attributes.st_mode & S_IROTH) != 0) {
+            problem = '"' + path + "\" holds a secret but can be read by everybody; chmod o-rwx it";
+        }
+        return problem;
+    }
+
+    bool has_user(const std::string& name) const override {
+        return ::getpwnam(name.c_str()) != nullptr;
+    }
+};
+
+[[nodiscard]] std::unexpected<std::vector<Problem>> unreadable(const std::string& why) {
+    return std::unexpected(std::vector{Problem{.line = 0, .column = 0, .message = why}});
+}
+
+} // namespace
+
+const Host& real_host() {
+    static const RealHost host;
+    return host;
+}
+
+std::expected<Config, std::vector<Problem>> load_config(const std::string& path) {
+    struct stat attributes{};
+    if (::stat(path.c_str(), &attributes) != 0) {
+        return unreadable(std::string("cannot be read: ") + std::strerror(errno));
+    }
+    if (S_ISDIR(attributes.st_mode)) {
+        return unreadable("cannot be read: it is a directory");
+    }
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return unreadable(std::string("cannot be read: ") + std::strerror(errno));
+    }
+    std::string text(largest_file_octets + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (file.bad()) {
+        return unreadable("cannot be read");
+    }
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > largest_file_octets) {
+        return unreadable("is larger than 16 MiB");
+    }
+    text.shrink_to_fit();
+    return parse_config(text);
+}
+
+} // namespace anyvip::cmd

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// [[peer]]: every rule of CONTRACT section 2.
+#include "test/unit/cmd/config/support.hpp"
+
+using namespace anyvip;
+using namespace anyvip::cmd;
+using namespace anyvip::cmd::test;
+
+namespace {
+
+[[nodiscard]] PeerEntry peer(std::string_view lines) {
+    const Config config = valid(with_peer(lines));
+    REQUIRE_FALSE(config.peers.empty());
+    return config.peers.front();
+}
+
+[[nodiscard]] std::string only(std::string_view lines) {
+    return std::string(node) + "[[peer]]\n" + std::string(lines) + '\n';
+}
+
+} // namespace
+
+TEST_CASE("a peer of address and ASN has the documented defaults") {
+    const PeerEntry entry = peer("");
+    PeerEntry wanted;
+    wanted.session.name = "10.0.0.1";
+    wanted.session.remote_as = {.kind = bgp::RemoteAs::Kind::Number, .number = {65001}};
+    wanted.address = IpAddress::v4(0x0A000001);
+    CHECK(entry == wanted);
+}
+
+TEST_CASE("a peer has an address or an interface, not both, and an ASN") {
+    check_one_problem(only("asn = 1"), "address is missing");
+    check_one_problem(only("asn = 1\naddress = \"10.0.0.1\"\ninterface = \"eth0\""),
+                      "cannot stand beside address");
+    check_one_problem(only("address = \"10.0.0.1\""), "needs the key \"asn\"");
+    check_one_problem(only("asn = 1\ninterface = \"a-name-that-is-too-long\""), "interface name");
+}
+
+TEST_CASE("peer addresses: unicast, link-local IPv6 only with its interface") {
+    const auto address = [](std::string_view text) {
+        return only("asn = 1\naddress = \"" + std::string(text) + '"');
+    };
+    const Config config = valid(address("fe80::1%eth0"));
+    CHECK(config.peers.front().scope == "eth0");
+    CHECK(config.peers.front().session.name == "fe80::1%eth0");
+    check_one_problem(address("fe80::1"), "needs its interface");
+    check_one_problem(address("2001:db8::1%eth0"), "is not link-local");
+    check_one_problem(address("fe80::1%"), "bad interface");
+    for (const std::string_view bad : {"",
+                                       "10.0.0",
+                                       "0.0.0.0",
+                                       "::",
+                                       "224.0.0.5",
+                                       "ff02::1",
+                                       "255.255.255.255",
+                                       "::ffff:10.0.0.1",
+                                       "router.example"}) {
+        check_one_problem(address(bad), "address ");
+    }
+}
+
+TEST_CASE("two peers share neither a name nor an address nor an interface") {
+    check_one_problem(with_peer("name = \"a\"\n[[peer]]\nname=\"a\"\naddress=\"10.0.0.2\"\nasn=1"),
+                      "the name \"a\" is taken");
+    check_one_problem(with_peer("name = \"a\"\n[[peer]]\naddress=\"10.0.0.1\"\nasn=1"),
+                      "belongs to another [[peer]]");
+    check_one_problem(
+        only("interface = \"eth0\"\nasn = 1\n[[peer]]\nname=\"b\"\ninterface = \"eth0\"\nasn = 1"),
+        "give their addresses");
+    CHECK(problems_of(only("address = \"fe80::1%eth0\"\nasn = 1\n"
+                           "[[peer]]\naddress = \"fe80::1%eth1\"\nasn = 1"))
+              .empty());
+}
+
+TEST_CASE("peer.asn: a number, external or internal") {
+    const auto asn = [](std::string_view text) {
+        return only("address = \"10.0.0.1\"\nasn = " + std::string(text));
+    };
+    CHECK(valid(asn("\"internal\"")).peers.front().session.remote_as.kind ==
+          bgp::RemoteAs::Kind::Internal);
+    for (const std::string_view bad : {"0", "23456", "65535", "4294967295", "\"65001\"", "true"}) {
+        check_one_problem(asn(bad), "asn must be a number");
+    }
+}
+
+TEST_CASE("RFC 4271 §4.2: the hold time is zero or at least three seconds") {
+    CHECK(peer("hold_time = \"0s\"").session.hold_time.count() == 0);
+    CHECK(peer("hold_time = \"3s\"").session.hold_time.count() == 3);
+    CHECK(peer("hold_time = \"9000ms\"").session.hold_time.count() == 9);
+    check_one_problem(with_peer("hold_time = \"2s\""), "\"0s\" or from \"3s\"");
+    check_one_problem(with_peer("hold_time = \"3500ms\""), "whole seconds");
+    check_one_problem(with_peer("hold_time = \"65536s\""), "\"65535s\"");
+    check_one_problem(with_peer("hold_time = 9"), "bare number");
+    check_one_problem(with_peer("hold_time = \"9\""), "has no unit");
+}
+
+TEST_CASE("timers: positive, and in order") {
+    check_one_problem(with_peer("connect_retry = \"0s\""), "at least \"1ms\"");
+    check_one_problem(with_peer("connect_retry = \"3s\"\nconnect_retry_max = \"2s\""), "shorter");
+    CHECK(peer("connect_retry = \"5s\"").session.connect_retry_max == std::chrono::seconds(5));
+    CHECK_FALSE(peer("send_hold_time = \"\"").session.send_hold_time);
+    CHECK(peer("send_hold_time = \"10s\"").session.send_hold_time == std::chrono::seconds(10));
+    check_one_problem(with_peer("send_hold_time = \"9s\""), "longer than hold_time");
+}
+
+TEST_CASE("a passive peer must listen") {
+    CHECK_FALSE(peer("listen_port = 0").session.listens);
+    check_one_problem(with_peer("passive = true\nlisten_port = 0"), "needs a listen_port");
+    check_one_problem(with_peer("port = 0"), "between 1 and 65535");
+}
+
+TEST_CASE("next hops and the source address are of the right family") {
+    CHECK(peer("next_hop_ipv6 = \"2001:db8::1\"").session.next_hop_ipv6);
+    check_one_problem(with_peer("next_hop_ipv4 = \"2001:db8::1\""), "must be an IPv4 address");
+    check_one_problem(with_peer("next_hop_ipv6 = \"10.0.0.9\""), "must be an IPv6 address");
+    check_one_problem(with_peer("local_address = \"2001:db8::1\""), "address family");
+    check_one_problem(with_peer("local_address = \"10.0.0.1\""), "of the peer itself");
+}
+
+TEST_CASE("families: at least one, known ones; extended next hop by default when unnumbered") {
+    CHECK(peer("families = [\"ipv6\"]").session.families == std::array{false, true});
+    check_one_problem(with_peer("families = []"), "at least one");
+    check_one_problem(with_peer("families = [\"ipv5\"]"), "must be one of \"ipv4\"");
+    CHECK_FALSE(peer("").session.extended_next_hop);
+    const Config unnumbered = valid(only("interface = \"eth0\"\nasn = \"external\"\nra = false"));
+    CHECK(unnumbered.peers.front().session.extended_next_hop);
+    CHECK_FALSE(unnumbered.peers.front().ra);
+    check_one_problem(with_peer("ra = true"), "for peers with interface");
+}
+
+TEST_CASE("password, password_file and tcp_ao exclude one another") {
+    CHECK(peer("password = \"secret\"").session.has_password);
+    CHECK(peer("password_file = \"/etc/keys/a\"").password_file == "/etc/keys/a");
+    CHECK_FALSE(peer("password = \"\"\npassword_file = \"\"").session.has_password);
+    check_one_problem(with_peer("password = \"a\"\npassword_file = \"/etc/keys/a\""), "excludes");
+    check_one_problem(with_peer("password = \"a\"\ntcp_ao = { key_file = \"/etc/keys/a\" }"),
+                      "excludes");
+    check_one_problem(with_peer("password = \"" + std::string(81, 'x') + '"'), "80 bytes");
+    CHECK(peer("password = \"own\"\n[defaults.peer]\npassword_file = \"/etc/keys/a\"").password ==
+          "own");
+}
+
+TEST_CASE("secret files exist and cannot be read by everybody") {
+    check_one_problem(with_peer("password_file = \"/none\""), "No such file");
+    check_one_problem(with_peer("password_file = \"/etc/keys/a.open\""), "read by everybody");
+    check_one_problem(with_peer("password_file = \"keys/a\""), "absolute path");
+    check_one_problem(with_peer("tcp_ao = { key_file = \"/etc/keys/a.open\" }"), "everybody");
+}
+
+TEST_CASE("tcp_ao: key file required, identifiers of one octet, two algorithms") {
+    const auto ao = peer("tcp_ao = { key_file = \"/etc/keys/a\", send_id = 7 }").tcp_ao;
+    CHECK(ao == TcpAo{"/etc/keys/a", 7, 1, "hmac-sha1-96"});
+    check_one_problem(with_peer("tcp_ao = {}"), "needs the key \"key_file\"");
+    check_one_problem(with_peer("tcp_ao = true"), "must be a table");
+    check_one_problem(with_peer("tcp_ao = { key_file = \"/etc/keys/a\", recv_id = 256 }"), "255");
+    check_one_problem(with_peer("tcp_ao = { key_file = \"/etc/keys/a\", algorithm = \"md5\" }"),
+                      "must be one of");
+}
+
+TEST_CASE("bfd: false, true, or a table with intervals down to microseconds") {
+    CHECK_FALSE(peer("bfd = false").bfd);
+    CHECK(peer("bfd = true").bfd == BfdConfig{});
+    const auto bfd = peer("bfd = { transmit = \"12500us\", multiplier = 5, strict = true }").bfd;
+    REQUIRE(bfd);
+    CHECK(bfd->transmit.count() == 12500);
+    CHECK(bfd->receive.count() == 300000);
+    CHECK(bfd->strict);
+    check_one_problem(with_peer("bfd = { multiplier = 0 }"), "between 1 and 255");
+    check_one_problem(with_peer("bfd = { transmit = \"999us\" }"), "at least \"1ms\"");
+    check_one_problem(with_peer("bfd = { recieve = \"1s\" }"), "did you mean \"receive\"?");
+    check_one_problem(with_peer("bfd = 3"), "true, false or");
+}
+
+TEST_CASE("attributes that a kind of peer cannot have are refused there, ignored as a default") {
+    const std::string internal = only("address = \"10.0.0.1\"\nasn = 65010\n");
+    CHECK(valid(internal + "local_pref = 200").peers.front().session.policy.local_pref == 200U);
+    check_one_problem(with_peer("local_pref = 200"), "for internal peers only");
+    check_one_problem(internal + "prepend = 1", "for external peers only");
+    check_one_problem(internal + "role = \"customer\"", "for external peers only");
+    const std::string defaults = "[defaults.peer]\nprepend = 2\nlocal_pref = 200\n";
+    CHECK(valid(internal + defaults).peers.front().session.policy.prepend == 0);
+    CHECK_FALSE(peer(defaults).session.policy.local_pref);
+    CHECK(peer("role = \"customer\"").session.role == std::uint8_t{3});
+}
+
+TEST_CASE("communities of three sizes are told apart; each bad one is reported") {
+    const bgp::ExportPolicy policy =
+        peer("communities = [\"65010:1\", \"no-export\", \"1:2:3\", \"rt:65010:7\"]")
+            .session.policy;
+    CHECK(policy.communities.size() == 2);
+    CHECK(policy.large_communities.size() == 1);
+    CHECK(policy.extended_communities.size() == 1);
+    CHECK(problems_of(with_peer("communities = [\"65536:1\", \"x\", \"rt:1\", \"1:2:3:4\", 5]"))
+              .size() == 5);
+}
