@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bad headers and bad OPENs.
+#include "bad_input.hpp"
+
+namespace anyvip::bgp::wire::test {
+
+namespace {
+
+constexpr std::string_view open_start = "04 fde9 0009 0a000001 ";
+
+Octets open_with(std::string_view parameters) {
+    return hex(std::string(open_start) + std::string(parameters));
+}
+
+} // namespace
+
+BadInputs header_rows() {
+    return {
+        {"H01: marker octet 15 is zero",
+         "connection_not_synchronized",
+         hex("15*ff 00 0013 04"),
+         "1/1 reset header-marker "},
+        {"H01: the first wrong octet is enough",
+         "connection_not_synchronized",
+         hex("47"),
+         "1/1 reset header-marker "},
+        {"H02: length 18",
+         "bad_message_length",
+         hex("16*ff 0012 02"),
+         "1/2 reset header-length 0012"},
+        {"length 0", "bad_message_length", hex("16*ff 0000 04"), "1/2 reset header-length 0000"},
+        {"H03: length 4097",
+         "bad_message_length",
+         hex("16*ff 1001 02"),
+         "1/2 reset header-length 1001"},
+        {"H04: KEEPALIVE of 20",
+         "bad_message_length",
+         hex("16*ff 0014 04"),
+         "1/2 reset header-length 0014"},
+        {"H05: type 0", "bad_message_type", hex("16*ff 0013 00"), "1/3 reset header-type 00"},
+        {"H05: type 6", "bad_message_type", hex("16*ff 0013 06"), "1/3 reset header-type 06"},
+        {"H05: type 255", "bad_message_type", hex("16*ff 0013 ff"), "1/3 reset header-type ff"},
+        {"H06: OPEN of 28",
+         "bad_message_length",
+         hex("16*ff 001c 01"),
+         "1/2 reset header-length 001c"},
+        {"H06: UPDATE of 22",
+         "bad_message_length",
+         hex("16*ff 0016 02"),
+         "1/2 reset header-length 0016"},
+        {"H06: NOTIFICATION of 20",
+         "bad_message_length",
+         hex("16*ff 0014 03"),
+         "1/2 reset header-length 0014"},
+        {"ROUTE-REFRESH of 22 without RFC 7313",
+         "bad_message_length",
+         hex("16*ff 0016 05"),
+         "1/2 reset header-length 0016"},
+    };
+}
+
+BadInputs open_rows() {
+    return {
+        {"O01: version 3",
+         "unsupported_version",
+         hex("03 fde9 0009 0a000001 00"),
+         "2/1 reset open-version 0004"},
+        {"O01: version 5",
+         "unsupported_version",
+         hex("05 fde9 0009 0a000001 00"),
+         "2/1 reset open-version 0004"},
+        {"O16: parameter type 1, Authentication",
+         "unsupported_parameter",
+         open_with("04 01 02 0000"),
+         "2/4 reset open-parameter-type "},
+        {"O16: parameter type 3",
+         "unsupported_parameter",
+         open_with("02 03 00"),
+         "2/4 reset open-parameter-type "},
+        {"O19: type 255 as second parameter",
+         "unsupported_parameter",
+         open_with("04 02 00 ff 00"),
+         "2/4 reset open-parameter-type "},
+        {"O17: a parameter exceeds the message",
+         "malformed_parameters",
+         open_with("04 02 06 02 00"),
+         "2/0 reset open-parameters "},
+        {"O17: half a parameter header",
+         "malformed_parameters",
+         open_with("01 02"),
+         "2/0 reset open-parameters "},
+        {"O17: a capability exceeds its parameter",
+         "malformed_parameters",
+         open_with("06 02 04 41 04 0000"),
+         "2/0 reset open-parameters "},
+        {"O17: half a capability header",
+         "malformed_parameters",
+         open_with("03 02 01 41"),
+         "2/0 reset open-parameters "},
+        {"parameters length beyond the message",
+         "malformed_parameters",
+         open_with("10 02 02 02 00"),
+         "2/0 reset open-parameters "},
+        {"octets behind the parameters",
+         "malformed_parameters",
+         open_with("02 02 00 00"),
+         "2/0 reset open-parameters "},
+        {"length 0 with parameters",
+         "malformed_parameters",
+         open_with("00 ff 0000"),
+         "2/0 reset open-parameters "},
+        {"RFC 9072: extended length contradicts the message",
+         "malformed_parameters",
+         open_with("ff ff 0004 02 0000"),
+         "2/0 reset open-parameters "},
+        {"RFC 9072: extended length cut off",
+         "malformed_parameters",
+         open_with("ff ff 00"),
+         "2/0 reset open-parameters "},
+        {"RFC 9072: a parameter exceeds the message",
+         "malformed_parameters",
+         open_with("ff ff 0003 02 0001"),
+         "2/0 reset open-parameters "},
+        {"an OPEN that is cut off",
+         "malformed_parameters",
+         hex("04 fde9"),
+         "2/0 reset open-parameters "},
+        {"O23: capability 1 of 3 octets",
+         "malformed_capability",
+         open_with("07 02 05 01 03 000100"),
+         "2/0 reset open-capability-length "},
+        {"O23: capability 65 of 2 octets",
+         "malformed_capability",
+         open_with("06 02 04 41 02 fde9"),
+         "2/0 reset open-capability-length "},
+        {"capability 65 twice with different numbers",
+         "conflicting_asn",
+         open_with("0e 02 0c 41 04 0000fde9 41 04 0000fdea"),
+         "2/2 reset open-conflicting-asn 0000fdea"},
+    };
+}
+
+} // namespace anyvip::bgp::wire::test
