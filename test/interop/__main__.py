@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m interop [bird] [frr]`: the life of a VIP on each router, over one session and over two."""
+"""`python3 -m interop [bird] [frr]`: the life of a VIP on each router, over one session and two."""
 
 import sys
 
@@ -15,7 +15,7 @@ ROUTERS = ("bird", "frr")
 
 
 def run_fabric(report, software, sessions):
-    title = f"{software}, {'IPv4 and IPv6 over one session' if sessions == 1 else 'a session for each family'}"
+    title = f"{software}, {'one session' if sessions == 1 else 'a session for each family'}"
     with Fabric("interop") as fabric:
         lab = Anycast(fabric, software, nodes=2, sessions=sessions)
         failed_before = report.failed
@@ -30,7 +30,7 @@ def run_fabric(report, software, sessions):
 def main(names):
     unknown = set(names) - set(ROUTERS)
     if unknown:
-        sys.exit(f"interop: unknown router {', '.join(sorted(unknown))}; known: {', '.join(ROUTERS)}")
+        sys.exit(f"interop: unknown router {', '.join(sorted(unknown))}")
     require_programs()
     report = Report()
     for software in names or ROUTERS:

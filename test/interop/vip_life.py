@@ -52,7 +52,8 @@ class VipLife:
             )
         for node in self.lab.nodes:
             for peer in node.status()["peers"]:
-                require(peer["state"] == "Established", f"{node.role}: {peer['name']} is {peer['state']}")
+                shown = f"{node.role}: {peer['name']} is {peer['state']}"
+                require(peer["state"] == "Established", shown)
 
     def _sessions(self, node):
         return {peer["name"]: (peer["state"], peer["since"]) for peer in node.status()["peers"]}
@@ -74,14 +75,16 @@ class VipLife:
                 require(path.origin == "IGP", f"ORIGIN: {where}")
                 require(path.med is None, f"MED on a route without one: {where}")
                 require(path.next_hop == local, f"NEXT_HOP is not {local}: {where}")
-                mark = f"{NODE_ASN}:1:{int(ipaddress.ip_address(node.status()['node']['router_id']))}"
+                router_id = int(ipaddress.ip_address(node.status()["node"]["router_id"]))
+                mark = f"{NODE_ASN}:1:{router_id}"
                 require(mark in path.communities, f"node mark {mark} is missing: {where}")
 
     def flows(self):
         for address in (VIP4, VIP6):
             flows = open_flows(self.lab.client, address, 60)
             require(not flows.failed, f"{address}: {dict(flows.failures())}")
-            require(set(flows.spread()) == set(BOTH), f"{address}: answered by {dict(flows.spread())}")
+            spread = flows.spread()
+            require(set(spread) == set(BOTH), f"{address}: answered by {dict(spread)}")
 
     def _gone(self):
         """node2's VIP is in neither the kernel nor the BGP table of the router."""

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fabrics in network namespaces: nodes with anyvipd, real routers, clients. Standard library only."""
+"""Fabrics in network namespaces: nodes with anyvipd, real routers, clients.
+
+Standard library only."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fabric "anycast by ECMP": a client, one router, nodes that all carry the VIP and a service."""
+"""The fabric "anycast by ECMP": a client, a router, nodes that all carry the VIP and a service."""
 
 from .node import Node
 from .process import LabError, wait_until
@@ -10,14 +10,16 @@ NODE_ASN = 65010
 VIP4 = "203.0.113.10"
 VIP6 = "2001:db8:ffff::10"
 VIPS = {"ipv4": VIP4, "ipv6": VIP6}
+# Out of these the router takes host routes.
+ALLOWED = ("203.0.113.0/24", "2001:db8:ffff::/48")
 CHECK = {"name": "web", "type": "http", "url": "http://127.0.0.1:80/", "interval": "200ms"}
 VIP = {"name": "www", "addresses": [VIP4, VIP6], "checks": ["web"]}
 
 
 class Anycast:
-    """`sessions` 1: one IPv4 session carries both families; 2: each family has a session of its own."""
+    """`sessions` 1: one IPv4 session carries both families; 2: each family has its own session."""
 
-    def __init__(self, fabric, software="bird", nodes=3, sessions=1, check=None, vip=None, node_asn=NODE_ASN):
+    def __init__(self, fabric, software="bird", nodes=3, sessions=1):
         self.fabric = fabric
         self.sessions = sessions
         fabric.router_namespace("router")
@@ -33,20 +35,22 @@ class Anycast:
             fabric.namespace(role)
             link = self.links[role] = fabric.link("router", role)
             fabric.default_route(role, link.a)
-            if sessions == 1:
-                neighbors.append(Neighbor(role, node_asn, link.b[0]))
-                peers = [{"name": "router", "address": link.a[0], "asn": ROUTER_ASN}]
-            else:
-                neighbors.append(Neighbor(role, node_asn, link.b[0], ("ipv4",)))
-                neighbors.append(Neighbor(f"{role}v6", node_asn, link.b[1], ("ipv6",)))
-                peers = [
-                    {"name": "router", "address": link.a[0], "asn": ROUTER_ASN, "families": ["ipv4"]},
-                    {"name": "router6", "address": link.a[1], "asn": ROUTER_ASN, "families": ["ipv6"]},
+            # (name on the node, name on the router, router's address, node's address, families)
+            ends = [("router", role, link.a[0], link.b[0], ["ipv4", "ipv6"])]
+            if sessions == 2:
+                ends = [
+                    ("router", role, link.a[0], link.b[0], ["ipv4"]),
+                    ("router6", f"{role}v6", link.a[1], link.b[1], ["ipv6"]),
                 ]
-            checks = [{**CHECK, **(check or {})}]
-            self.nodes.append(Node(fabric, role, node_asn, peers, [{**VIP, **(vip or {})}], checks))
+            peers = []
+            for name, neighbor, there, here, families in ends:
+                neighbors.append(Neighbor(neighbor, NODE_ASN, here, tuple(families)))
+                peers.append(
+                    {"name": name, "address": there, "asn": ROUTER_ASN, "families": families}
+                )
+            self.nodes.append(Node(fabric, role, NODE_ASN, peers, [VIP], [CHECK]))
         self.router = make_router(
-            software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, "203.0.113.0/24", "2001:db8:ffff::/48"
+            software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, *ALLOWED
         )
 
     def start(self):
@@ -72,4 +76,5 @@ class Anycast:
                     raise LabError(f"{found}")
                 return True
 
-            wait_until(f"router sends {address} to {', '.join(roles) or 'nobody'}", spread_is_right, deadline)
+            where = ", ".join(roles) or "nobody"
+            wait_until(f"router sends {address} to {where}", spread_is_right, deadline)

@@ -23,8 +23,9 @@ router id {router_id};
 protocol device {{ scan time 1; }}
 protocol direct {{ ipv4; ipv6; }}
 # "merge paths" makes one multipath route of the equal paths; each family has its own protocol.
-protocol kernel {{ ipv4 {{ import none; export where source = RTS_BGP; }}; merge paths yes limit 64; }}
-protocol kernel {{ ipv6 {{ import none; export where source = RTS_BGP; }}; merge paths yes limit 64; }}
+template kernel fib {{ merge paths yes limit 64; }}
+protocol kernel from fib {{ ipv4 {{ import none; export where source = RTS_BGP; }}; }}
+protocol kernel from fib {{ ipv6 {{ import none; export where source = RTS_BGP; }}; }}
 {protocols}
 """
 
@@ -41,7 +42,10 @@ class Bird(Router):
         )
 
     def configuration(self):
-        allowed = {"ipv4": f"[ {self.import_v4}{{32,32}} ]", "ipv6": f"[ {self.import_v6}{{128,128}} ]"}
+        allowed = {
+            "ipv4": f"[ {self.import_v4}{{32,32}} ]",
+            "ipv6": f"[ {self.import_v6}{{128,128}} ]",
+        }
         protocols = ""
         for neighbor in self.neighbors:
             channels = {

@@ -27,7 +27,7 @@ class Link:
 
 
 class Fabric:
-    """Use as a context manager; with `keep` the fabric stays when the block ends without an error."""
+    """Use as a context manager; with `keep` it stays when the block ends without an error."""
 
     def __init__(self, kind, keep=False):
         if os.geteuid() != 0:

@@ -93,7 +93,8 @@ class Frr(Router):
     def _answers(self, daemon):
         if not daemon.is_running():
             raise LabError(f"{daemon.name} has ended:\n{daemon.tail()}")
-        return "uptime" in self.ask("show version", daemon.name.split("/")[1]) or True
+        self.ask("show version", daemon.name.split("/")[1])
+        return True
 
     def stop(self):
         for daemon in reversed(self._daemons):
@@ -110,7 +111,8 @@ class Frr(Router):
             raise LabError(f"{self.role}: {command}: {text.strip()}") from None
 
     def established(self, address):
-        return self._json(f"show bgp neighbors {address} json").get(address, {}).get("bgpState") == "Established"
+        neighbor = self._json(f"show bgp neighbors {address} json").get(address, {})
+        return neighbor.get("bgpState") == "Established"
 
     def paths(self, prefix):
         family = "ipv6" if ":" in prefix else "ipv4"

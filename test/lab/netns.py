@@ -20,7 +20,7 @@ def _setns(descriptor):
 
 
 class Namespace:
-    """A namespace of `ip netns`, made by `create` and removed by `remove` with all that runs in it."""
+    """A namespace of `ip netns`; `remove` takes everything with it that runs inside."""
 
     def __init__(self, name):
         self.name = name
@@ -67,7 +67,8 @@ class Namespace:
         Links are named after the role at their other end, so the keys are the nodes."""
         family = "-6" if ":" in prefix else "-4"
         hops = {}
-        for route in json.loads(self.ip(family, "-j", "route", "show", "table", "main", prefix) or "[]"):
+        text = self.ip(family, "-j", "route", "show", "table", "main", prefix)
+        for route in json.loads(text or "[]"):
             for hop in route.get("nexthops", [route]):
                 gateway = hop.get("gateway") or hop.get("via", {}).get("host")
                 hops[hop.get("dev", "-")] = gateway

@@ -26,16 +26,17 @@ def toml(tables):
 class Node:
     """`peers`, `checks` and `vips` are lists of tables with the keys of the configuration."""
 
-    def __init__(self, fabric, role, asn, peers, vips, checks=(), node=None, daemon=None):
+    def __init__(self, fabric, role, asn, peers, vips, checks=()):
         self.fabric = fabric
         self.role = role
         self.namespace = fabric.namespaces[role]
         self.directory = fabric.path(role, "")[:-1]
         self.control = f"{self.directory}/control.sock"
         self.config = f"{self.directory}/anyvip.toml"
+        self.state = f"{self.directory}/state"
         self.tables = [
-            ("node", {"asn": asn, "name": role, **(node or {})}),
-            ("daemon", {"control": self.control, "state_dir": f"{self.directory}/state", **(daemon or {})}),
+            ("node", {"asn": asn, "name": role}),
+            ("daemon", {"control": self.control, "state_dir": self.state}),
             *(("[peer]", peer) for peer in peers),
             *(("[check]", check) for check in checks),
             *(("[vip]", vip) for vip in vips),
@@ -43,17 +44,21 @@ class Node:
         self.service = fabric.process(role, "service", [sys.executable, SERVICE, role])
         self.daemon = fabric.process(role, "anyvipd", [f"{BIN}/anyvipd", "-c", self.config])
 
-    def start(self):
-        os.makedirs(f"{self.directory}/state", exist_ok=True)
+    def write_configuration(self):
+        os.makedirs(self.state, exist_ok=True)
         with open(self.config, "w") as file:
             file.write(toml(self.tables))
+
+    def start(self):
+        self.write_configuration()
         self.daemon.start()
         wait_until(f"{self.role}: anyvipd answers", self._answers, 10)
         return self
 
     def _answers(self):
         if not self.daemon.is_running():
-            raise LabError(f"anyvipd ended with {self.daemon.popen.returncode}:\n{self.daemon.tail()}")
+            status = self.daemon.popen.returncode
+            raise LabError(f"anyvipd ended with {status}:\n{self.daemon.tail()}")
         return self.status()
 
     def anyvip(self, *argv, **options):

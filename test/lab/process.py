@@ -83,7 +83,8 @@ class Process:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
-            raise LabError(f"{self.name}: still running {deadline:g} s after signal {number}") from None
+            text = f"{self.name}: still running {deadline:g} s after signal {number}"
+            raise LabError(text) from None
 
     def kill(self):
         """kill -9: nothing of its own can run any more."""

@@ -26,7 +26,7 @@ class Story:
         self.rows = []
 
     def stage(self, title, change, roles):
-        """Makes a change under load, waits for the router, counts; then shows the spread of 300 flows."""
+        """Makes a change under load, waits for the router, counts; then spreads 300 flows."""
         say(f"\n{len(self.rows) + 1}. {title}")
         with Load(self.lab.client, VIP4) as load:
             start = time.monotonic()
@@ -40,10 +40,11 @@ class Story:
             say(f"      via {gateway} ({device})")
         spread = flows.spread()
         names = [node.role for node in self.lab.nodes]
-        say(f"   router changed {took:.2f} s after the order; {len(requests)} requests meanwhile,")
-        say(f"   {requests.failed} failed{_causes(requests)}. Then {FLOWS} new flows, {flows.failed} failed{_causes(flows)}.")
+        say(f"   right after {took:.2f} s; {len(requests)} requests meanwhile, {_failures(requests)}.")
+        say(f"   Then {FLOWS} new flows, {_failures(flows)}.")
+        counts = [spread.get(name, 0) for name in names]
         self.rows.append(
-            [title, *(spread.get(name, 0) for name in names), f"{took:.2f}", len(requests), requests.failed, flows.failed]
+            [title, *counts, f"{took:.2f}", len(requests), requests.failed, flows.failed]
         )
 
     def show(self):
@@ -52,9 +53,9 @@ class Story:
         say("\n" + table(self.rows, header))
 
 
-def _causes(outcomes):
+def _failures(outcomes):
     causes = ", ".join(f"{count} {cause}" for cause, count in outcomes.failures().items())
-    return f" ({causes})" if causes else ""
+    return f"{outcomes.failed} failed" + (f" ({causes})" if causes else "")
 
 
 def tell(lab):
@@ -103,8 +104,11 @@ def hints(lab):
 
 def main():
     parser = argparse.ArgumentParser(prog="etc/quickstart", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the fabric up and say how to look into it")
-    parser.add_argument("--down", action="store_true", help="remove what --keep has left")
+    for option, text in (
+        ("--keep", "leave the fabric up and say how to look into it"),
+        ("--down", "remove what --keep has left"),
+    ):
+        parser.add_argument(option, action="store_true", help=text)
     options = parser.parse_args()
     if options.down:
         for name in fabrics.down("quickstart"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the routers of a lab have in common. A router is a namespace that forwards, and BGP software."""
+"""What the routers of a lab have in common: a namespace that forwards, and BGP software in it."""
 
 import dataclasses
 

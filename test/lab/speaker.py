@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A BGP peer made of raw bytes, which notes when each message came. Written independently of bgp/wire."""
+"""A BGP peer made of raw bytes, independent of bgp/wire, which notes when each message came."""
 
 import collections
 import dataclasses
@@ -29,6 +29,11 @@ class Message:
         return _prefixes(self)[1]
 
 
+def _length(buffer):
+    """The length field of the message at the start of the buffer."""
+    return struct.unpack_from("!H", buffer, 16)[0]
+
+
 def message(kind, body=b""):
     return MARKER + struct.pack("!HB", 19 + len(body), kind) + body
 
@@ -38,13 +43,12 @@ def open_message(asn, router_id, hold_time=90, families=((1, 1), (2, 1))):
     capabilities += struct.pack("!BBI", 65, 4, asn) + struct.pack("!BB", 2, 0)
     parameter = struct.pack("!BB", 2, len(capabilities)) + capabilities
     two_octets = asn if asn < 65536 else 23456
-    head = struct.pack("!BHH4sB", 4, two_octets, hold_time, socket.inet_aton(router_id), len(parameter))
-    return message(OPEN, head + parameter)
+    head = struct.pack("!BHH", 4, two_octets, hold_time) + socket.inet_aton(router_id)
+    return message(OPEN, head + bytes([len(parameter)]) + parameter)
 
 
-def cease(subcode, text=""):
-    encoded = text.encode()
-    return message(NOTIFICATION, bytes([6, subcode]) + (bytes([len(encoded)]) + encoded if text else b""))
+def cease(subcode):
+    return message(NOTIFICATION, bytes([6, subcode]))
 
 
 def _nlri(data, width):
@@ -141,7 +145,7 @@ class Speaker:
                 if not data:
                     break
                 buffer += data
-                while len(buffer) >= 19 and len(buffer) >= (size := struct.unpack_from("!H", buffer, 16)[0]):
+                while len(buffer) >= 19 and len(buffer) >= (size := _length(buffer)):
                     self._received(connection, Message(at, buffer[18], buffer[19:size]), stop)
                     buffer = buffer[size:]
         except OSError:
@@ -164,7 +168,8 @@ class Speaker:
     def _received(self, connection, received, stop):
         if received.kind == OPEN:
             connection.sendall(message(KEEPALIVE))
-            threading.Thread(target=self._keep_alive, args=(connection, received, stop), daemon=True).start()
+            arguments = (connection, received, stop)
+            threading.Thread(target=self._keep_alive, args=arguments, daemon=True).start()
         with self._condition:
             self.messages.append(received)
             self._condition.notify_all()
@@ -192,18 +197,12 @@ class Speaker:
                 self._condition.wait(left)
 
     def wait_announced(self, prefix, since=0.0, deadline=30.0):
-        return self.wait_message(f"{prefix} announced", lambda m: prefix in m.announced(), since, deadline)
+        what = f"{prefix} announced"
+        return self.wait_message(what, lambda m: prefix in m.announced(), since, deadline)
 
     def wait_withdrawn(self, prefix, since=0.0, deadline=30.0):
-        return self.wait_message(f"{prefix} withdrawn", lambda m: prefix in m.withdrawn(), since, deadline)
-
-    def is_connected(self):
-        with self._condition:
-            return self._connection is not None
-
-    def send(self, data):
-        with self._condition:
-            self._connection.sendall(data)
+        what = f"{prefix} withdrawn"
+        return self.wait_message(what, lambda m: prefix in m.withdrawn(), since, deadline)
 
     def end(self, how):
         """Stops listening and ends the session as "rst", "fin" or "cease" (orderly shutdown)."""

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Called by test/bench/run: the benches by name, or all; tables for people, JSON for the record."""
+
+import argparse
+import os
+import platform
+
+from lab.node import require_programs
+
+from . import drain, memory, router_back, startup, withdraw
+from .measure import write_json
+
+BENCHES = {
+    "startup": startup,
+    "withdraw": withdraw,
+    "drain": drain,
+    "memory": memory,
+    "router_back": router_back,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="test/bench/run", description=__doc__)
+    parser.add_argument("bench", nargs="*", choices=[*BENCHES, []], help="default: all")
+    parser.add_argument("--quick", action="store_true", help="few runs, short outages: to try it")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there, - for the screen")
+    options = parser.parse_args()
+    require_programs()
+    figures = {"machine": {"kernel": platform.release(), "processors": os.cpu_count()}}
+    for name in options.bench or BENCHES:
+        figures[name] = BENCHES[name].measure(options.quick)
+    if options.json:
+        write_json(options.json, figures)
+
+
+if __name__ == "__main__":
+    main()
