@@ -3,6 +3,8 @@
 // (CONTRACT section 3).
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -31,20 +33,34 @@ struct ObservedPath {
 /// Bounded table of observed paths, at most 64 for each prefix, only for watched prefixes.
 class Paths {
   public:
-    /// Prefixes worth remembering; paths of others are dropped.
-    void watch(std::set<Prefix> prefixes);
-    /// Takes one judged UPDATE. Returns true when a watched prefix changed. Costs one look-up for
-    /// each NLRI.
+    /// Prefixes worth remembering; paths of others are dropped. Returns true when that changed
+    /// what is remembered.
+    bool watch(std::set<Prefix> prefixes);
+
+    [[nodiscard]] const std::set<Prefix>& watched() const { return watched_; }
+
+    /// Takes one judged UPDATE whose verdict is not Reset. Returns true when a watched prefix
+    /// changed. Nothing watched costs nothing; otherwise one test of a bit for each NLRI, and one
+    /// look-up for those of a watched length.
     bool update(const wire::Update& update, bool four_octet_asn);
-    void forget_all();
-    void forget(Family family);
+    /// Both return true when there was something to forget.
+    bool forget_all();
+    bool forget(Family family);
 
     [[nodiscard]] const std::map<Prefix, std::map<std::uint32_t, ObservedPath>>& all() const {
         return paths_;
     }
 
   private:
+    [[nodiscard]] bool is_watched(const Prefix& prefix) const;
+    bool withdraw(wire::NlriRange range);
+    bool announce(const wire::Update& update,
+                  wire::NlriRange range,
+                  const std::optional<IpAddress>& next_hop,
+                  bool four_octet_asn);
+
     std::set<Prefix> watched_;
+    std::array<std::bitset<129>, 2> watched_lengths_; ///< by Family: a full table has few /32
     std::map<Prefix, std::map<std::uint32_t, ObservedPath>> paths_;
 };
 

@@ -201,7 +201,7 @@ class Peer {
     /// first: that is drain's business.
     void stop(wire::Cease subcode, std::string_view message, Instant now);
     /// Ends the session with this Cease and reconnects (operator reset 6/4, BFD down 6/10,
-    /// configuration 6/6, resources 6/8).
+    /// configuration 6/6, resources 6/8). Without a session: ends the back-off.
     void reset(wire::Cease subcode, std::string_view message, Instant now);
     /// Sends all routes again (`reset --soft`), bracketed when enhanced route refresh was
     /// negotiated.
@@ -213,29 +213,35 @@ class Peer {
                                                               const PeerConfig& after);
 
     // ---- transport ----
-    /// May an inbound connection be accepted now? Otherwise the shell closes it without a byte (RFC
-    /// 4271 §8.2.2), or after `rejection()` when the peer is administratively down.
+    /// May an inbound connection be accepted now? Otherwise the shell sends `rejection()` (nothing
+    /// when empty) and closes. True also while the incoming slot is in use and the new connection
+    /// is to replace it (the router dialled twice, or restarted, RFC 4724 §5): then the shell
+    /// closes the old socket first, without a call.
     [[nodiscard]] bool accepts_inbound() const;
-    [[nodiscard]] std::vector<std::uint8_t> rejection() const; ///< Cease/5, or empty
+    /// Cease/5 while administratively down, Cease/7 while the incoming connection is beyond OPEN.
+    [[nodiscard]] std::vector<std::uint8_t> rejection() const;
     void connected(Slot slot, const Endpoints& endpoints, Instant now);
     void connect_failed(std::string_view reason, Instant now);
     /// Any number of octets, any borders; consumed completely. Returns at once when the slot is
     /// closed on the way.
     void received(Slot slot, std::span<const std::uint8_t> octets, Instant now);
-    /// End of file or error on the connection.
+    /// End of file or error on the connection; the shell closes the socket itself, no CloseAction
+    /// follows.
     void closed(Slot slot, std::string_view reason, Instant now);
-    /// Octets waiting to be written; bounded (64 KiB), refilled from the Adj-RIB-Out as it is
-    /// `sent`. Valid until the next call.
+    /// Octets waiting to be written; bounded (64 KiB and a message), refilled from the Adj-RIB-Out
+    /// as it is `sent`. Valid until the next call. Empty from a CloseAction on.
     [[nodiscard]] std::span<const std::uint8_t> output(Slot slot) const;
     void sent(Slot slot, std::size_t octets, Instant now);
-    /// Octets of this connection that the peer's TCP has not acknowledged yet (SIOCOUTQ); the shell
-    /// reports it whenever it looks, and must look at `next_deadline()` while
-    /// `wants_acknowledgement(slot)`.
+    /// Octets of this connection that the peer's TCP has not acknowledged yet (SIOCOUTQ). While
+    /// `wants_acknowledgement(slot)` the shell reports it when `next_deadline()` passes, before
+    /// `tick`: a withdraw that is not acknowledged within the greater of 5 s and a third of the
+    /// hold time ends the connection.
     void unacknowledged(Slot slot, std::size_t octets, Instant now);
     [[nodiscard]] bool wants_acknowledgement(Slot slot) const;
 
     // ---- time ----
     [[nodiscard]] std::optional<Instant> next_deadline() const;
+    /// What has arrived before `now` is to be handed over first: an expired timer ends the session.
     void tick(Instant now);
 
     // ---- routes ----
@@ -250,7 +256,8 @@ class Peer {
     [[nodiscard]] bool is_advertised(const Prefix& prefix) const;
     /// No withdraw is waiting to be written or acknowledged.
     [[nodiscard]] bool withdrawals_acknowledged() const;
-    /// Prefixes that `paths()` remembers.
+    /// Prefixes that `paths()` remembers. For new ones the router is asked to send its routes again
+    /// with the next flush (RFC 2918).
     void watch(std::set<Prefix> prefixes);
     [[nodiscard]] const Paths& paths() const;
     /// End-of-RIB received, for each family; with ADD-PATH it makes absence meaningful.

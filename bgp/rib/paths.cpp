@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Observed paths: what of a received UPDATE concerns our own VIPs.
+#include "bgp/rib/paths.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace anyvip::bgp {
+
+namespace {
+
+constexpr std::size_t max_paths_of_prefix = 64;
+constexpr std::size_t max_as_numbers = 64;
+
+/// RFC 6793 §4.2.3: a two-octet AS_PATH is longer than the AS4_PATH by what older speakers added
+/// in front; an AS4_PATH that is longer is ignored.
+std::vector<Asn> as_path_of(const wire::Update& update, bool four_octet_asn) {
+    std::vector<Asn> path = wire::as_numbers(update.as_path, four_octet_asn, max_as_numbers);
+    if (four_octet_asn || update.as4_path.empty()) {
+        return path;
+    }
+    const std::vector<Asn> tail = wire::as_numbers(update.as4_path, true, max_as_numbers);
+    if (tail.size() <= path.size()) {
+        std::ranges::copy(tail, path.end() - static_cast<std::ptrdiff_t>(tail.size()));
+    }
+    return path;
+}
+
+ObservedPath observe(const wire::Update& update, bool four_octet_asn) {
+    ObservedPath path;
+    path.as_path = as_path_of(update, four_octet_asn);
+    path.path_length = update.path_length;
+    path.med = update.med;
+    path.local_pref = update.local_pref;
+    path.is_graceful_shutdown = wire::has_community(update, graceful_shutdown);
+    path.large_communities = wire::large_communities_of(update);
+    return path;
+}
+
+} // namespace
+
+bool Paths::watch(std::set<Prefix> prefixes) {
+    watched_ = std::move(prefixes);
+    watched_lengths_ = {};
+    for (const Prefix& prefix : watched_) {
+        watched_lengths_[std::to_underlying(prefix.family())].set(prefix.length_bits());
+    }
+    return std::erase_if(paths_, [&](const auto& entry) { return !is_watched(entry.first); }) > 0;
+}
+
+bool Paths::is_watched(const Prefix& prefix) const {
+    return watched_lengths_[std::to_underlying(prefix.family())][prefix.length_bits()] &&
+           watched_.contains(prefix);
+}
+
+bool Paths::update(const wire::Update& update, bool four_octet_asn) {
+    if (watched_.empty()) {
+        return false;
+    }
+    bool changed = withdraw(update.withdrawn);
+    changed |= withdraw(update.mp_withdrawn);
+    if (update.verdict == wire::Severity::TreatAsWithdraw) {
+        changed |= withdraw(update.announced);
+        changed |= withdraw(update.mp_announced);
+        return changed;
+    }
+    changed |= announce(update, update.announced, update.next_hop, four_octet_asn);
+    const auto mp_next_hop =
+        update.mp_next_hop ? std::optional(update.mp_next_hop->address) : std::nullopt;
+    changed |= announce(update, update.mp_announced, mp_next_hop, four_octet_asn);
+    return changed;
+}
+
+bool Paths::withdraw(wire::NlriRange range) {
+    bool changed = false;
+    while (const auto nlri = range.pop_front()) {
+        if (!is_watched(nlri->prefix)) {
+            continue;
+        }
+        const auto found = paths_.find(nlri->prefix);
+        if (found == paths_.end()) {
+            continue;
+        }
+        changed |= found->second.erase(nlri->path_id) > 0;
+        if (found->second.empty()) {
+            paths_.erase(found);
+        }
+    }
+    return changed;
+}
+
+bool Paths::announce(const wire::Update& update,
+                     wire::NlriRange range,
+                     const std::optional<IpAddress>& next_hop,
+                     bool four_octet_asn) {
+    bool changed = false;
+    std::optional<ObservedPath> path; // made only when one of the prefixes is ours
+    while (const auto nlri = range.pop_front()) {
+        if (!is_watched(nlri->prefix)) {
+            continue;
+        }
+        auto& known = paths_[nlri->prefix];
+        if (known.size() >= max_paths_of_prefix && !known.contains(nlri->path_id)) {
+            continue;
+        }
+        if (!path) {
+            path = observe(update, four_octet_asn);
+            path->next_hop = next_hop;
+        }
+        path->path_id = nlri->path_id;
+        const auto [slot, is_new] = known.try_emplace(nlri->path_id);
+        changed |= is_new || slot->second != *path;
+        slot->second = *path;
+    }
+    return changed;
+}
+
+bool Paths::forget_all() {
+    const bool had_any = !paths_.empty();
+    paths_.clear();
+    return had_any;
+}
+
+bool Paths::forget(Family family) {
+    return std::erase_if(
+               paths_, [family](const auto& entry) { return entry.first.family() == family; }) > 0;
+}
+
+} // namespace anyvip::bgp

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OPEN that we send, and what the two OPENs together mean (RFC 4271 §6.2, RFC 5492, RFC 6793).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "bgp/session/peer.hpp"
+#include "bgp/types.hpp"
+#include "bgp/wire/error.hpp"
+#include "bgp/wire/open.hpp"
+
+namespace anyvip::bgp {
+
+/// What holds for one session after both OPENs.
+struct Negotiated {
+    Asn remote_asn;
+    RouterId remote_id;
+    bool is_internal = false;
+    std::chrono::seconds hold_time{0}; ///< 0: no KEEPALIVEs, no hold timer
+    std::array<bool, 2> families{};    ///< by Family
+    bool four_octet_asn = false;
+    bool route_refresh = false; ///< the peer answers ROUTE-REFRESH
+    bool enhanced_route_refresh = false;
+    bool extended_next_hop = false;
+    std::array<bool, 2> add_path{};     ///< by Family: the peer sends several paths
+    bool peer_graceful_restart = false; ///< the peer listed at least one family (RFC 4724 §3)
+    std::vector<std::string> notices;   ///< worth a warning, no reason to refuse
+};
+
+/// Our OPEN. Without capabilities it has no optional parameters at all (RFC 5492 §3).
+[[nodiscard]] wire::Open
+make_open(const PeerConfig& config, const Speaker& speaker, bool with_capabilities);
+
+/// Judges the peer's OPEN against ours. The error is what the peer gets.
+[[nodiscard]] std::expected<Negotiated, wire::Error> negotiate(const wire::Open& ours,
+                                                               const wire::Open& theirs,
+                                                               const PeerConfig& config,
+                                                               const Speaker& speaker);
+
+/// May this peer be asked for a session without capabilities? Only when nothing is lost that the
+/// configuration asks for.
+[[nodiscard]] bool can_go_without_capabilities(const PeerConfig& config, const Speaker& speaker);
+
+} // namespace anyvip::bgp
