@@ -32,7 +32,7 @@ std::error_code set_md5(int socket, const IpAddress& peer, std::string_view key)
     tcp_md5sig request{};
     const RawSocketAddress address = to_raw({peer, 0, 0});
     std::memcpy(&request.tcpm_addr, &address.storage, sizeof request.tcpm_addr);
-    std::memcpy(request.tcpm_key, key.data(), key.size());
+    std::ranges::copy(key, request.tcpm_key);
     request.tcpm_keylen = static_cast<std::uint16_t>(key.size());
     return set_option(socket, IPPROTO_TCP, TCP_MD5SIG, request);
 }
@@ -87,7 +87,7 @@ set_tcp_ao_key(int socket, const IpAddress& peer, const TcpAoConfig& config, std
     request.receive_id = config.recv_id;
     request.mac_octets = 12;
     request.key_octets = static_cast<std::uint8_t>(key.size());
-    std::memcpy(request.key, key.data(), key.size());
+    std::ranges::copy(key, request.key);
     return set_option(socket, IPPROTO_TCP, tcp_ao_add_key, request);
 }
 
