@@ -7,11 +7,21 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace anyvip::vip {
 
 using WallTime = std::chrono::system_clock::time_point;
+
+/// The steps of a drain, in order.
+enum class DrainStep : std::uint8_t {
+    None,
+    GracefulShutdown, ///< announced with GRACEFUL_SHUTDOWN (RFC 8326) for `gshut`
+    Withdrawn,        ///< withdrawn with the session up; flows and packets are counted
+    Finished,         ///< traffic has ended, or the deadline has passed
+};
+[[nodiscard]] std::string_view to_string(DrainStep step);
 
 /// One holder as kept on disk.
 struct Hold {

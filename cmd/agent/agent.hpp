@@ -65,21 +65,29 @@ struct Persist {
     vip::DrainState state;
 };
 
-/// Count live flows of these VIPs' addresses / packets that arrive for them, until changed. The
-/// whole wanted set.
+/// Count live flows of these VIPs' addresses (answered by `flows_counted`, every second or so) and
+/// packets that arrive for them (`packets_seen`, every 100 ms or so), until changed. The whole
+/// wanted set, sorted.
 struct Measure {
     std::vector<IpAddress> flows;
     std::vector<IpAddress> packets;
 };
 
-/// A peer was added to, or removed from, `peers()`. On removal its driver ends it (Cease/3) and
-/// then drops it.
+/// A peer was added. Those of the first configuration are not told.
 struct PeerAdded {
     std::string name;
 };
 
+/// A peer was removed and has been stopped with Cease/3. `find_peer` finds it until its driver has
+/// written its last octets and calls `peer_gone`.
 struct PeerRemoved {
     std::string name;
+};
+
+/// The same peer with another name.
+struct PeerRenamed {
+    std::string from;
+    std::string to;
 };
 
 /// The graceful stop has ended; nothing is announced, own addresses are gone.
@@ -93,6 +101,7 @@ using Output = std::variant<StartProbe,
                             Measure,
                             PeerAdded,
                             PeerRemoved,
+                            PeerRenamed,
                             Stopped>;
 
 // ---- events (CONTRACT section 4), for the event log, the log, hooks and metrics
@@ -137,11 +146,50 @@ struct CheckView {
     std::uint64_t id = 0;
 };
 
+/// How the last drain of a VIP goes or went, for `drain --wait`.
+enum class DrainOutcome : std::uint8_t {
+    None, ///< never drained
+    Running,
+    Ended,          ///< no traffic left
+    DeadlinePassed, ///< out of service, with traffic left
+    Cancelled,      ///< by `undrain`, or because it would have been the last node
+};
+
+struct DrainProgress {
+    std::string vip;
+    vip::DrainStep step = vip::DrainStep::None;
+    DrainOutcome outcome = DrainOutcome::None;
+    Instant since;                        ///< of the step
+    std::optional<std::uint64_t> flows;   ///< nullopt: not counted yet
+    std::optional<std::uint64_t> packets; ///< since the withdraw; nullopt: nobody counts
+    std::optional<Instant> deadline;      ///< known from the withdraw on
+    std::string reason;
+};
+
+/// A router taken out of use by `drain --peer` or before a reset.
+enum class PeerUse : std::uint8_t { Open, GracefulShutdown, Withdrawn };
+
+enum class BfdState : std::uint8_t { Off, AdminDown, Down, Init, Up };
+[[nodiscard]] std::string_view to_string(BfdState state); ///< as `peers[].bfd` of the JSON
+
+struct PeerView {
+    const PeerEntry* entry = nullptr;
+    const bgp::Peer* peer = nullptr;
+    PeerUse use = PeerUse::Open;
+    BfdState bfd = BfdState::Off;
+    std::string refused; ///< not empty: why no connection may be made at all
+};
+
 enum class NodeState : std::uint8_t { Running, Draining, Drained, Stopping };
 
-/// After each input the shell calls `settle`, executes `take_outputs()` (feeding answers back and
-/// settling again until there are none), then writes what the peers have to say. All of that
-/// happens in one turn of the loop.
+/// After each input, and after the peers were told what was `sent` or acknowledged, the shell calls
+/// `settle`, writes what the peers have to say, executes `take_outputs()` and feeds the answers
+/// back, until there are none. All of that happens in one turn of the loop. Nothing in the peers
+/// has to wait for an output: a route is wanted only after its address was observed, a drain acts
+/// only after it was `persisted`, so the octets of a withdraw may leave first.
+///
+/// Before the first `settle`: the addresses that are there (`address_observed`) and `drain_file`.
+/// `config.node.router_id` has a value.
 class Agent {
   public:
     Agent(Config config, vip::DrainState restored, std::uint64_t seed, Now now);
@@ -166,7 +214,15 @@ class Agent {
     /// Empty error: written.
     void persisted(std::string_view error, Now now);
     void flows_counted(const std::map<IpAddress, vip::FlowCount>& flows, Now now);
+    /// Packets since the address was first asked for in `Measure`; no entry: none so far. Not
+    /// called at all when nobody can count: then `linger` passes in full.
     void packets_seen(const std::map<IpAddress, std::uint64_t>& packets, Now now);
+    void bfd_state(std::string_view peer, BfdState state, std::string_view diagnostic, Now now);
+    /// Its transport cannot be what the configuration demands (TCP-AO, key file): never connect.
+    /// Empty: it can again.
+    void peer_refused(std::string_view peer, std::string_view reason, Now now);
+    /// The driver of a removed peer has ended.
+    void peer_gone(std::string_view peer);
     /// Graceful stop; a second call stops at once. `Stopped` is the answer.
     void stop(Now now);
     /// Applies the difference; `describe` lists it for `--dry-run` without doing it.
@@ -189,6 +245,10 @@ class Agent {
     // ---- parts and views ----
     [[nodiscard]] bgp::Peer* find_peer(std::string_view name);
     [[nodiscard]] std::vector<std::string> peer_names() const; ///< in configuration order
+    [[nodiscard]] std::optional<PeerView> peer(std::string_view name) const;
+    /// Of these VIPs, by default of all that were ever drained.
+    [[nodiscard]] std::vector<DrainProgress>
+    drain_progress(const std::vector<std::string>& vips = {}) const;
     [[nodiscard]] std::vector<VipView> vips() const;
     [[nodiscard]] std::vector<CheckView>
     checks() const; ///< running instances; a check no VIP uses still runs

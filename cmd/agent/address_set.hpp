@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The addresses of all VIPs, and those that are left over: of removed VIPs, of a run before.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cmd/agent/deadlines.hpp"
+#include "cmd/agent/outbox.hpp"
+#include "vip/address.hpp"
+#include "vip/traffic_end.hpp"
+
+namespace anyvip::cmd {
+
+/// One address on one interface. References stay valid until it is erased.
+struct AddressSlot {
+    Prefix prefix;
+    std::string interface;
+    vip::HeldAddress held;
+    std::uint64_t vip = 0; ///< owner; 0: left over, to be taken off
+    bool is_external = false;
+    vip::TrafficWatch leaving; ///< left over: its traffic has to end first
+};
+
+class AddressSet {
+  public:
+    using Key = std::pair<Prefix, std::string>;
+
+    explicit AddressSet(Outbox& outbox) : outbox_(outbox) {}
+
+    /// The slot of a VIP's address, which is now its owner. Whether it is there already is known
+    /// when it was observed before.
+    AddressSlot& claim(const Key& key, std::uint64_t vip, bool is_external, Instant now);
+    /// The VIP does not have this address any more; `was_exposed`: routers may still send to it.
+    void abandon(AddressSlot& slot, bool was_exposed, Instant now);
+
+    /// Returns the VIP concerned; 0: none.
+    std::uint64_t observed(const Key& key, bool is_present, bool is_owned, Instant now);
+    std::uint64_t failed(const Key& key, std::string_view reason, Instant now);
+
+    /// Asks the kernel for what is missing or too much at this address.
+    void step(AddressSlot& slot, Instant now);
+    /// Left-over ones whose traffic has ended are taken off.
+    void tick(const vip::LingerLimits& limits, bool at_once, Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline(const vip::LingerLimits& limits,
+                                                       Instant now) const;
+    /// An address that this program put somewhere is still there.
+    [[nodiscard]] bool has_owned() const;
+
+  private:
+    Outbox& outbox_;
+    std::map<Key, AddressSlot> slots_;
+    std::set<Key> left_over_;
+};
+
+} // namespace anyvip::cmd

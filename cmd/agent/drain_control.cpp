@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+// What drains do once they are on disk: who holds a VIP, in which step it is, and the guard against
+// taking the last node out.
+#include <algorithm>
+
+#include "cmd/agent/impl.hpp"
+
+namespace anyvip::cmd {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A drain file that was refused is asked about again this often.
+constexpr auto file_retry = 10s;
+
+[[nodiscard]] std::vector<std::string> addresses_of(const vip::VipConfig& config) {
+    std::vector<std::string> texts;
+    for (const Prefix& prefix : config.addresses) {
+        texts.push_back(to_string(prefix));
+    }
+    return texts;
+}
+
+[[nodiscard]] std::string describe_hold(const vip::Hold& hold) {
+    std::string text = hold.reason.empty() ? "" : ": " + hold.reason;
+    return hold.author.empty() ? text : text + " (by " + hold.author + ")";
+}
+
+[[nodiscard]] std::string step_text(const VipRecord& record) {
+    switch (record.drain.step) {
+    case vip::DrainStep::None:
+    case vip::DrainStep::Finished:
+        break;
+    case vip::DrainStep::GracefulShutdown:
+        return "; announced with GRACEFUL_SHUTDOWN";
+    case vip::DrainStep::Withdrawn:
+        return record.traffic.flows_counted_at
+                   ? "; withdrawn, " + std::to_string(record.traffic.flows.flows) + " flows left"
+                   : "; withdrawn, waiting for its traffic to end";
+    }
+    return record.drain.outcome == DrainOutcome::DeadlinePassed
+               ? "; its deadline passed with traffic left"
+               : "";
+}
+
+} // namespace
+
+void Agent::Impl::persist() {
+    unwritten.push_back(drains);
+    outbox.outputs.emplace_back(Persist{drains});
+}
+
+void Agent::Impl::persisted() {
+    if (unwritten.empty()) {
+        return;
+    }
+    effective = std::move(unwritten.front());
+    unwritten.pop_front();
+    next_expiry.reset();
+    if (unwritten.empty()) {
+        std::erase_if(runs, [&](const auto& run) { return !is_held(run.first); });
+    }
+    mark_all();
+}
+
+bool Agent::Impl::is_held(const HolderKey& key) const {
+    switch (key.kind) {
+    case HolderKey::Kind::Node:
+        return effective.node.has_value();
+    case HolderKey::Kind::File:
+        return file_holds;
+    case HolderKey::Kind::Unreadable:
+        return !effective.unreadable.empty();
+    case HolderKey::Kind::Vip:
+        break;
+    }
+    return effective.vips.contains(key.vip);
+}
+
+std::optional<HolderKey> Agent::Impl::holder_of(const vip::VipConfig& config_of_vip,
+                                                const vip::DrainState& state) const {
+    if (!state.unreadable.empty()) {
+        return HolderKey{HolderKey::Kind::Unreadable, {}};
+    }
+    if (state.node) {
+        return HolderKey{HolderKey::Kind::Node, {}};
+    }
+    if (file_holds) {
+        return HolderKey{HolderKey::Kind::File, {}};
+    }
+    // A VIP drain follows name and addresses.
+    const std::vector<std::string> addresses_text = addresses_of(config_of_vip);
+    for (const auto& [name, held] : state.vips) {
+        if (name == config_of_vip.name ||
+            (!held.addresses.empty() && held.addresses == addresses_text)) {
+            return HolderKey{HolderKey::Kind::Vip, name};
+        }
+    }
+    return std::nullopt;
+}
+
+std::string Agent::Impl::describe(const HolderKey& key) const {
+    switch (key.kind) {
+    case HolderKey::Kind::Node:
+        return effective.node ? "drained with the node" + describe_hold(*effective.node)
+                              : "drained with the node";
+    case HolderKey::Kind::File:
+        return "drained while " + config.daemon.drain_file + " exists";
+    case HolderKey::Kind::Unreadable:
+        return "drained because the state file cannot be read (" + effective.unreadable +
+               "); `anyvip undrain` ends it";
+    case HolderKey::Kind::Vip:
+        break;
+    }
+    const auto held = effective.vips.find(key.vip);
+    return held == effective.vips.end() ? "drained" : "drained" + describe_hold(held->second.hold);
+}
+
+void Agent::Impl::expire_holds(Now now) {
+    if (next_expiry && now.monotonic < *next_expiry) {
+        return;
+    }
+    next_expiry.reset();
+    bool is_changed = false;
+    const auto is_over = [&](const vip::Hold& hold, const std::string& name) {
+        if (!hold.until) {
+            return false;
+        }
+        if (*hold.until > now.wall) {
+            const auto left = std::chrono::duration_cast<Duration>(*hold.until - now.wall);
+            // Looked at again within a minute: the wall clock may be set meanwhile.
+            next_expiry = earlier(next_expiry, now.monotonic + std::min(left, Duration(60s)));
+            return false;
+        }
+        outbox.event(now.monotonic, "drain.expired", name, "the time given with --until has come");
+        is_changed = true;
+        return true;
+    };
+    if (drains.node && is_over(*drains.node, config.node.name)) {
+        drains.node.reset();
+    }
+    std::erase_if(drains.vips,
+                  [&](const auto& item) { return is_over(item.second.hold, item.first); });
+    std::erase_if(drains.peers, [&](const auto& item) { return is_over(item.second, item.first); });
+    if (is_changed) {
+        persist();
+    }
+}
+
+void Agent::Impl::advance_drain_file(Instant now) {
+    if (!file_exists) {
+        file_refusal.clear();
+        if (std::exchange(file_holds, false)) {
+            mark_all();
+        }
+        return;
+    }
+    if (file_holds || (file_retry_at && now < *file_retry_at)) {
+        return;
+    }
+    std::vector<std::string> names;
+    for (const VipRecord* record : order) {
+        names.push_back(record->config.name);
+    }
+    const std::optional<Refusal> refusal = refuses_any(names);
+    if (!refusal) {
+        file_retry_at.reset();
+        file_refusal.clear();
+        file_holds = true;
+        runs[{HolderKey::Kind::File, {}}] = {};
+        mark_all();
+        return;
+    }
+    file_retry_at = now + file_retry;
+    if (std::exchange(file_refusal, refusal->vip + ": " + refusal->reason).empty()) {
+        outbox.event(now,
+                     "drain.refused",
+                     config.node.name,
+                     config.daemon.drain_file + " exists, but " + file_refusal,
+                     {{"level", "warning"}});
+    }
+}
+
+std::optional<std::string> Agent::Impl::refuses(const VipRecord& record, bool is_second) const {
+    if (config.drain.keep_last == vip::KeepLast::Never || !record.is_exposed) {
+        return std::nullopt;
+    }
+    std::vector<const bgp::Peer*> routers;
+    for (const PeerRecord* peer : record.peers) {
+        routers.push_back(&peer->peer);
+    }
+    for (std::size_t i = 0; i < record.addresses.size(); ++i) {
+        if (record.decision.routes[i] == vip::RouteMode::None) {
+            continue;
+        }
+        const Prefix& prefix = record.addresses[i]->prefix;
+        const OthersView view = others_of(prefix, routers, speaker(), record.config);
+        switch (view.others) {
+        case Others::Seen:
+            break;
+        case Others::None:
+            return "no other node announces " + to_string(prefix);
+        case Others::Leaving:
+            if (is_second && view.has_lowest_mark) {
+                return "all other nodes that announce " + to_string(prefix) +
+                       " drain too, and this one has the lowest mark";
+            }
+            // The one with the lowest mark stays.
+            if (is_second) {
+                break;
+            }
+            [[fallthrough]];
+        case Others::Unknown:
+            if (config.drain.keep_last == vip::KeepLast::Always) {
+                return "it is unknown whether another node announces " + to_string(prefix);
+            }
+            break;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> Agent::Impl::refuses_any(const std::vector<std::string>& names) const {
+    for (const VipRecord* record : order) {
+        if (std::ranges::find(names, record->config.name) == names.end()) {
+            continue;
+        }
+        if (auto reason = refuses(*record, false)) {
+            return Refusal{record->config.name, std::move(*reason)};
+        }
+    }
+    return std::nullopt;
+}
+
+void Agent::Impl::advance_holders(Now now) {
+    std::optional<std::pair<HolderKey, Refusal>> refused;
+    for (auto& [key, run] : runs) {
+        if (run.is_confirmed || !run.gshut_until || now.monotonic < *run.gshut_until) {
+            continue;
+        }
+        run.is_confirmed = true;
+        for (VipRecord* record : order) {
+            if (holder_of(record->config, effective) != key) {
+                continue;
+            }
+            mark(*record);
+            if (!run.is_forced && !refused) {
+                if (auto reason = refuses(*record, true)) {
+                    refused = {key, Refusal{record->config.name, std::move(*reason)}};
+                }
+            }
+        }
+    }
+    if (refused) {
+        cancel(refused->first, refused->second, now.monotonic);
+    }
+}
+
+void Agent::Impl::cancel(const HolderKey& key, const Refusal& refusal, Instant now) {
+    const std::string text = "the drain ends: " + refusal.vip + ": " + refusal.reason;
+    for (VipRecord* record : order) {
+        if (holder_of(record->config, effective) == key) {
+            record->drain.reason = text;
+        }
+    }
+    outbox.event(now, "drain.refused", refusal.vip, text, {{"level", "warning"}});
+    switch (key.kind) {
+    case HolderKey::Kind::Node:
+        drains.node.reset();
+        effective.node.reset();
+        break;
+    case HolderKey::Kind::Vip:
+        drains.vips.erase(key.vip);
+        effective.vips.erase(key.vip);
+        break;
+    case HolderKey::Kind::File:
+        file_holds = false;
+        file_refusal = refusal.vip + ": " + refusal.reason;
+        file_retry_at = now + file_retry;
+        break;
+    case HolderKey::Kind::Unreadable:
+        break; // nothing is announced, so nothing can be the last
+    }
+    // The other node has gone or goes: being back at once matters more than being on disk first.
+    for (vip::DrainState& state : unwritten) {
+        state = drains;
+    }
+    runs.erase(key);
+    persist();
+}
+
+void Agent::Impl::enter(VipRecord& record, vip::DrainStep step, Instant now) {
+    if (record.drain.step != step) {
+        record.drain.step = step;
+        record.drain.since = now;
+    }
+}
+
+void Agent::Impl::begin_drain(VipRecord& record, const HolderKey& holder, Instant now) {
+    HolderRun& run = runs[holder];
+    record.drain.outcome = DrainOutcome::Running;
+    const bool is_announced = record.is_wanted && record.conditions.has_session;
+    if (is_announced && record.decision.mode == vip::RouteMode::Normal &&
+        config.drain.gshut.count() > 0 && !run.is_confirmed) {
+        enter(record, vip::DrainStep::GracefulShutdown, now);
+        run.gshut_until = run.gshut_until.value_or(now + config.drain.gshut);
+        return;
+    }
+    const bool has_traffic = is_announced || !record.traffic.has_ended(limits(), now);
+    enter(record, has_traffic ? vip::DrainStep::Withdrawn : vip::DrainStep::Finished, now);
+    if (!has_traffic) {
+        record.drain.outcome = DrainOutcome::Ended;
+    }
+}
+
+void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
+    const std::optional<HolderKey> holder = holder_of(record.config, effective);
+    if (!holder) {
+        if (record.drain.step != vip::DrainStep::None) {
+            if (record.drain.outcome == DrainOutcome::Running) {
+                record.drain.outcome = DrainOutcome::Cancelled;
+            }
+            enter(record, vip::DrainStep::None, now);
+            const bool is_refused = record.drain.reason.starts_with("the drain ends");
+            outbox.event(now,
+                         "vip.undrained",
+                         record.config.name,
+                         is_refused ? record.drain.reason : "no drain holds it any more");
+        }
+        return;
+    }
+    if (record.drain.step == vip::DrainStep::None) {
+        begin_drain(record, *holder, now);
+    }
+    if (record.drain.step == vip::DrainStep::GracefulShutdown) {
+        const bool is_down = record.health.state != health::State::Up;
+        if (is_down || runs[*holder].is_confirmed || stopping != Stop::None) {
+            enter(record, vip::DrainStep::Withdrawn, now);
+        }
+    } else if (record.drain.step == vip::DrainStep::Withdrawn) {
+        const auto deadline = drain_deadline(record);
+        if (!record.traffic.withdrawn_at ||
+            record.traffic.is_drained(limits(), config.drain.idle, now)) {
+            enter(record, vip::DrainStep::Finished, now);
+            record.drain.outcome = DrainOutcome::Ended;
+        } else if (deadline && now >= *deadline) {
+            enter(record, vip::DrainStep::Finished, now);
+            record.drain.outcome = DrainOutcome::DeadlinePassed;
+        }
+    }
+    record.drain.reason = describe(*holder) + step_text(record);
+}
+
+std::optional<Instant> Agent::Impl::drain_deadline(const VipRecord& record) const {
+    if (record.drain.step != vip::DrainStep::Withdrawn || !record.traffic.withdrawn_at) {
+        return std::nullopt;
+    }
+    const std::optional<HolderKey> holder = holder_of(record.config, effective);
+    const auto run = holder ? runs.find(*holder) : runs.end();
+    const auto length =
+        run != runs.end() && run->second.deadline ? *run->second.deadline : config.drain.deadline;
+    return *record.traffic.withdrawn_at + length;
+}
+
+} // namespace anyvip::cmd

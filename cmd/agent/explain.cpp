@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// `anyvip explain`: every condition of CONTRACT section 3 with its value, since when, what changed
+// it last, and what would have to change. What stands in the way comes first.
+#include <algorithm>
+#include <chrono>
+
+#include "cmd/agent/impl.hpp"
+
+namespace anyvip::cmd {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto traffic_expected_within = 60s;
+
+[[nodiscard]] const Track& track_of(const VipRecord& record, Tracked tracked) {
+    return record.tracks[static_cast<std::size_t>(tracked)];
+}
+
+[[nodiscard]] std::string check_remedy(const health::Check& check) {
+    const std::uint32_t rise = check.config().schedule.rise;
+    return "check " + check.config().name + " must pass " + std::to_string(rise) +
+           " times in a row (" + std::to_string(check.successes_in_row()) + " so far)";
+}
+
+void explain_checks(const VipRecord& record, std::vector<vip::Condition>& conditions) {
+    for (const auto& instances : record.checks) {
+        for (const CheckInstance* instance : instances) {
+            const health::Check& check = instance->check;
+            const bool is_up = check.state() == health::State::Up;
+            conditions.push_back(
+                {"check " + instance->label,
+                 std::string(health::to_string(check.state())) +
+                     (check.reason().empty() ? "" : ": " + check.reason()),
+                 is_up,
+                 check.since(),
+                 check.transitions().empty() ? "" : check.transitions().back().reason,
+                 is_up ? "" : check_remedy(check)});
+        }
+    }
+}
+
+void explain_addresses(const VipRecord& record, std::vector<vip::Condition>& conditions) {
+    const Track& track = track_of(record, Tracked::Address);
+    const bool is_external = record.config.address_policy == vip::AddressPolicy::External;
+    for (const AddressSlot* slot : record.addresses) {
+        const vip::Presence presence = slot->held.presence();
+        const std::string& problem = slot->held.problem();
+        const bool is_met = presence != vip::Presence::Absent;
+        std::string remedy;
+        if (!is_met && is_external) {
+            remedy = "somebody else must put it on " + slot->interface + " (address_policy)";
+        } else if (!is_met && record.decision.wants_address) {
+            remedy = problem.empty() ? "the kernel must confirm it" : "end its cause: " + problem;
+        } else if (!is_met) {
+            remedy = "it follows the announcement (address_policy)";
+        }
+        conditions.push_back({"address " + to_string(slot->prefix),
+                              std::string(vip::to_string(presence)) + " on " + slot->interface +
+                                  (problem.empty() ? "" : ": " + problem),
+                              is_met,
+                              track.since,
+                              track.last_event,
+                              std::move(remedy)});
+    }
+}
+
+[[nodiscard]] vip::Condition explain_session(const PeerRecord& peer,
+                                             const bgp::PeerStatus& status) {
+    const bool is_met = status.state == bgp::SessionState::Established;
+    std::string remedy;
+    if (!peer.refused.empty()) {
+        remedy = peer.refused;
+    } else if (!is_met) {
+        remedy = "the session must be Established";
+        if (peer.entry.bfd && peer.entry.bfd->strict && peer.bfd != BfdState::Up) {
+            remedy = "BFD must be up first (strict)";
+        }
+    }
+    std::string last;
+    if (status.last_error) {
+        last = (status.last_error->sent ? "sent " : "") + status.last_error->name +
+               (status.last_error->message.empty() ? "" : ": " + status.last_error->message);
+    }
+    return {"session " + peer.entry.session.name,
+            std::string(bgp::to_string(status.state)),
+            is_met,
+            status.since,
+            std::move(last),
+            std::move(remedy)};
+}
+
+void explain_peer(const VipRecord& record,
+                  const PeerRecord& peer,
+                  std::vector<vip::Condition>& conditions) {
+    const bgp::PeerStatus status = peer.peer.status();
+    const std::string& name = peer.entry.session.name;
+    conditions.push_back(explain_session(peer, status));
+    if (peer.use != PeerUse::Open) {
+        conditions.push_back(
+            {"peer " + name + " in use",
+             peer.is_held ? "drained" : "about to be reset",
+             false,
+             record.since,
+             "",
+             peer.is_held ? "anyvip undrain --peer " + name : "its session must be back"});
+    }
+    if (status.state != bgp::SessionState::Established) {
+        return;
+    }
+    for (std::size_t i = 0; i < record.addresses.size(); ++i) {
+        const Prefix& prefix = record.addresses[i]->prefix;
+        const auto family = static_cast<std::size_t>(prefix.family());
+        const std::string& problem = status.family_problem[family];
+        if (!peer.peer.can_announce(prefix.family())) {
+            conditions.push_back({std::string(to_string(prefix.family())) + " to " + name,
+                                  problem.empty() ? "not negotiated" : problem,
+                                  false,
+                                  status.since,
+                                  "",
+                                  "the session must carry this family"});
+            continue;
+        }
+        const bool is_sent = peer.peer.is_advertised(prefix);
+        const bool is_wanted = record.decision.routes.size() > i &&
+                               limited(record.decision.routes[i], peer.use) != vip::RouteMode::None;
+        conditions.push_back({"route " + to_string(prefix) + " to " + name,
+                              is_sent ? "sent" : (is_wanted ? "waits to be sent" : "not wanted"),
+                              is_sent,
+                              record.since,
+                              "",
+                              is_sent     ? ""
+                              : is_wanted ? "the router must read what waits for it"
+                                          : "the conditions above must be met"});
+    }
+}
+
+void explain_traffic(const VipRecord& record,
+                     Instant now,
+                     std::vector<vip::Condition>& conditions) {
+    if (record.has_told_stray && record.traffic.withdrawn_at && !record.is_exposed) {
+        conditions.push_back(
+            {"traffic",
+             std::to_string(record.traffic.packets) + " packets have arrived since the withdraw",
+             false,
+             record.traffic.last_packet_at.value_or(now),
+             "",
+             "look for a static or stale route on a router"});
+    }
+    if (record.is_exposed && record.traffic.measured_at && !record.has_traffic &&
+        now >= record.exposed_since + traffic_expected_within) {
+        conditions.push_back({"traffic",
+                              "nothing has come in its first 60 s",
+                              false,
+                              record.exposed_since,
+                              "",
+                              "look at the routers' import filters and multipath"});
+    }
+}
+
+} // namespace
+
+std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const {
+    const auto simple = [&](std::string name, Tracked tracked, bool is_met, std::string remedy) {
+        const Track& track = track_of(record, tracked);
+        return vip::Condition{std::move(name),
+                              track.value,
+                              is_met,
+                              track.since,
+                              track.last_event,
+                              is_met ? "" : std::move(remedy)};
+    };
+    const vip::Conditions& now = record.conditions;
+    std::vector<vip::Condition> conditions;
+    conditions.push_back(simple(
+        "not stopping", Tracked::Stop, !now.is_stopping, "the daemon must be started again"));
+    conditions.push_back(
+        simple("not drained",
+               Tracked::Drain,
+               now.drain == vip::DrainStep::None,
+               file_holds ? "remove " + config.daemon.drain_file : "anyvip undrain"));
+    conditions.push_back(simple(
+        "health", Tracked::Health, now.verdict == vip::Verdict::Up, "the checks below must be up"));
+    explain_checks(record, conditions);
+    conditions.push_back(simple("no hold-down",
+                                Tracked::HoldDown,
+                                now.hold_down == vip::HoldDown::None,
+                                "it ends by itself while the checks stay up"));
+    explain_addresses(record, conditions);
+    for (const PeerRecord* peer : record.peers) {
+        explain_peer(record, *peer, conditions);
+    }
+    explain_traffic(record, last_turn, conditions);
+    if (!file_refusal.empty()) {
+        conditions.push_back(
+            {"drain file", "exists, but is refused: " + file_refusal, true, record.since, "", ""});
+    }
+    std::ranges::stable_partition(
+        conditions, [](const vip::Condition& condition) { return !condition.is_met; });
+    return conditions;
+}
+
+void Agent::Impl::note_tracks(VipRecord& record, Instant now) {
+    const auto note = [&](Tracked tracked, std::string value, const std::string& event) {
+        Track& track = record.tracks[static_cast<std::size_t>(tracked)];
+        if (track.value != value) {
+            const bool is_first = track.value.empty();
+            track.value = std::move(value);
+            track.since = now;
+            track.last_event = is_first ? "" : event;
+        }
+    };
+    const vip::Conditions& conditions = record.conditions;
+    note(
+        Tracked::Health, std::string(vip::to_string(conditions.verdict)), conditions.health_reason);
+    note(Tracked::HoldDown,
+         std::string(vip::to_string(conditions.hold_down)),
+         conditions.health_reason);
+    note(Tracked::Drain,
+         conditions.drain == vip::DrainStep::None ? "not drained" : conditions.drain_reason,
+         conditions.drain == vip::DrainStep::None ? "undrained" : conditions.drain_reason);
+    note(Tracked::Stop, conditions.is_stopping ? "stopping" : "running", "stop");
+    note(Tracked::Address,
+         conditions.address_problem.empty() ? "present" : conditions.address_problem,
+         conditions.address_problem.empty() ? "all addresses are there"
+                                            : conditions.address_problem);
+}
+
+} // namespace anyvip::cmd

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's parts and how they hang together; one .cpp for each group of functions.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cmd/agent/address_set.hpp"
+#include "cmd/agent/agent.hpp"
+#include "cmd/agent/check_set.hpp"
+#include "cmd/agent/deadlines.hpp"
+#include "cmd/agent/keep_last.hpp"
+#include "cmd/agent/outbox.hpp"
+#include "cmd/agent/peer_set.hpp"
+#include "cmd/agent/vip_record.hpp"
+
+namespace anyvip::cmd {
+
+/// Who keeps VIPs out of service: the key of a drain that runs.
+struct HolderKey {
+    enum class Kind : std::uint8_t { Node, File, Unreadable, Vip };
+    Kind kind = Kind::Node;
+    std::string vip; ///< Kind::Vip
+    friend auto operator<=>(const HolderKey&, const HolderKey&) = default;
+};
+
+/// A holder's drain under way; what a restart need not remember.
+struct HolderRun {
+    std::optional<std::chrono::milliseconds> deadline; ///< of `drain --deadline`
+    bool is_forced = false;
+    bool is_confirmed = false;          ///< `keep_last` has been asked for the second time
+    std::optional<Instant> gshut_until; ///< since its first VIP is announced so
+};
+
+struct Refusal {
+    std::string vip;
+    std::string reason;
+};
+
+struct Agent::Impl {
+    Impl(Config configured, vip::DrainState restored, std::uint64_t seed, Now now);
+
+    // ---- agent.cpp: the turn ----
+    void settle(Now now);
+    void tick(Now now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    // ---- vip_control.cpp: one VIP ----
+    void mark(VipRecord& record);
+    void mark_all();
+    void mark_all_stale();
+    void refresh_marked(Instant now);
+    void refresh_stale(Instant now);
+    void mark_users_of_changed_checks();
+    void refresh(VipRecord& record, Instant now);
+    void update_health(VipRecord& record, Instant now);
+    [[nodiscard]] vip::Conditions conditions_of(const VipRecord& record, Instant now) const;
+    void apply_addresses(VipRecord& record, Instant now);
+    void apply_routes(VipRecord& record, Instant now);
+    [[nodiscard]] const bgp::RouteIntentPtr& intent_of(VipRecord& record, vip::RouteMode mode);
+    void note_exposure(VipRecord& record, Instant now);
+    void note_state(VipRecord& record, vip::Decision decision, Instant now);
+    void note_tracks(VipRecord& record, Instant now);
+    void schedule(VipRecord& record, Instant now);
+
+    // ---- traffic.cpp: what still arrives ----
+    void packets_seen(const std::map<IpAddress, std::uint64_t>& packets, Instant now);
+    void flows_counted(const std::map<IpAddress, vip::FlowCount>& flows, Instant now);
+    void note_acknowledgements(Instant now);
+    void update_measures(VipRecord& record, Instant now);
+    void clear_measures(VipRecord& record);
+    void
+    measure(VipRecord& record, std::set<IpAddress>& measured, bool& is_measured, bool is_wanted);
+    [[nodiscard]] std::optional<Instant> measure_end(const VipRecord& record, Instant now) const;
+    void emit_measure();
+    [[nodiscard]] bool is_all_traffic_over(Instant now) const;
+    [[nodiscard]] vip::LingerLimits limits() const;
+
+    // ---- drain_requests.cpp: what operators ask ----
+    [[nodiscard]] vip::DrainReply drain(const vip::DrainRequest& request, Now now);
+    [[nodiscard]] vip::DrainReply drain_peer(const vip::DrainRequest& request, Now now);
+    [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
+    [[nodiscard]] vip::DrainReply undrain_peer(const vip::UndrainRequest& request);
+    void undrain_all(vip::DrainReply& reply);
+    void undrain_vips(const vip::UndrainRequest& request, vip::DrainReply& reply);
+    void persist();
+
+    // ---- drain_control.cpp: what drains do ----
+    void persisted();
+    void advance_holders(Now now);
+    void expire_holds(Now now);
+    void advance_drain_file(Instant now);
+    void cancel(const HolderKey& key, const Refusal& refusal, Instant now);
+    [[nodiscard]] std::optional<HolderKey> holder_of(const vip::VipConfig& config,
+                                                     const vip::DrainState& state) const;
+    [[nodiscard]] std::string describe(const HolderKey& key) const;
+    [[nodiscard]] bool is_held(const HolderKey& key) const;
+    void advance_drain(VipRecord& record, Instant now);
+    void begin_drain(VipRecord& record, const HolderKey& holder, Instant now);
+    void enter(VipRecord& record, vip::DrainStep step, Instant now);
+    [[nodiscard]] std::optional<Instant> drain_deadline(const VipRecord& record) const;
+    [[nodiscard]] std::optional<std::string> refuses(const VipRecord& record, bool is_second) const;
+    [[nodiscard]] std::optional<Refusal> refuses_any(const std::vector<std::string>& vips) const;
+
+    // ---- stop_control.cpp ----
+    void stop(Instant now);
+    void advance_stop(Instant now);
+
+    // ---- reload.cpp ----
+    void reload(Config next, Now now);
+    void configure_checks(const std::map<std::string, std::string>& renamed, Instant now);
+    void configure_vips(Instant now);
+    void configure_vip(VipRecord& record, const vip::VipConfig& next, Instant now);
+    void bind(VipRecord& record, Instant now);
+    void remove_vip(VipRecord& record, Instant now);
+    void withdraw(const Prefix& prefix);
+    void rename_holds(const std::string& from, const std::string& to);
+
+    // ---- views.cpp, explain.cpp ----
+    [[nodiscard]] VipView view_of(const VipRecord& record, Instant now) const;
+    [[nodiscard]] std::vector<vip::Condition> explain(const VipRecord& record) const;
+    [[nodiscard]] NodeState node_state() const;
+    [[nodiscard]] DrainProgress progress_of(const VipRecord& record) const;
+
+    [[nodiscard]] VipRecord* find_vip(std::string_view name);
+    [[nodiscard]] bgp::Speaker speaker() const;
+
+    Config config;
+    Outbox outbox;
+    CheckSet checks;
+    AddressSet addresses;
+    PeerSet peers;
+
+    std::uint64_t last_vip_id = 0;
+    std::map<std::uint64_t, std::unique_ptr<VipRecord>> vips;
+    std::vector<VipRecord*> order;                        // as configured
+    std::map<std::string, std::vector<VipRecord*>> users; // of each check
+    std::map<IpAddress, VipRecord*> by_address;
+    std::vector<std::uint64_t> dirty;       // a condition has changed: decided in this turn
+    std::set<std::uint64_t> stale;          // only what is shown may have changed: in slices
+    std::set<std::uint64_t> unsent;         // wanted, not yet sent to all
+    std::set<std::uint64_t> unacknowledged; // withdrawn, not yet known to all routers
+    Deadlines deadlines;
+    bgp::RouteIntentPtr last_intent; // VIPs of equal attributes share one
+
+    vip::DrainState drains;                // as wanted
+    vip::DrainState effective;             // on disk
+    std::deque<vip::DrainState> unwritten; // Persist outputs without an answer
+    std::map<HolderKey, HolderRun> runs;
+    std::optional<Instant> next_expiry;
+    bool file_exists = false;
+    bool file_holds = false;
+    std::optional<Instant> file_retry_at;
+    std::string file_refusal;
+
+    enum class Stop : std::uint8_t { None, Lingering, Removing, Done };
+    Stop stopping = Stop::None;
+    std::optional<Instant> stop_give_up_at;
+
+    Instant end_of_rib_at;
+    bool end_of_rib_allowed = false;
+    std::set<IpAddress> measured_flows;
+    std::set<IpAddress> measured_packets;
+    std::map<IpAddress, std::uint64_t> packet_counts; // of the measured ones, as told last
+    bool measure_changed = false;
+    Instant last_turn; // of the last settle: what views call now
+};
+
+} // namespace anyvip::cmd

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a new configuration means for the routers: new, gone, renamed, changed, reset.
+#include <algorithm>
+
+#include "cmd/agent/peer_set.hpp"
+
+namespace anyvip::cmd {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The next session is reset when the one before is back, or after this long.
+constexpr auto reset_patience = 30s;
+
+} // namespace
+
+bool is_same_router(const PeerEntry& a, const PeerEntry& b) {
+    return a.address == b.address && a.scope == b.scope && a.interface == b.interface &&
+           a.port == b.port;
+}
+
+std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after) {
+    std::vector<std::string> keys = bgp::Peer::needs_reset(before.session, after.session);
+    const auto check = [&](bool is_changed, std::string_view key) {
+        if (is_changed && std::ranges::find(keys, key) == keys.end()) {
+            keys.emplace_back(key);
+        }
+    };
+    check(before.address != after.address || before.scope != after.scope, "address");
+    check(before.interface != after.interface, "interface");
+    check(before.port != after.port, "port");
+    check(before.listen_port != after.listen_port, "listen_port");
+    check(before.local_address != after.local_address, "local_address");
+    check(before.ttl_security != after.ttl_security, "ttl_security");
+    check(before.password != after.password, "password");
+    check(before.password_file != after.password_file, "password_file");
+    check(before.tcp_ao != after.tcp_ao, "tcp_ao");
+    return keys;
+}
+
+bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
+    bgp::PeerConfig session = entry.session;
+    if (has_node_mark_) {
+        // By it other nodes know who else announces a VIP.
+        session.policy.large_communities.push_back(
+            {speaker_.asn.value, 1, speaker_.router_id.value});
+    }
+    return session;
+}
+
+void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
+    speaker_ = speaker;
+    has_node_mark_ = config.daemon.node_mark;
+    const bool is_first = last_id_ == 0;
+    std::vector<std::unique_ptr<PeerRecord>> before = std::exchange(peers_, {});
+    const auto take = [&](const auto& matches) {
+        const auto found = std::ranges::find_if(
+            before, [&](const auto& record) { return record && matches(record->entry); });
+        return found == before.end() ? nullptr : std::exchange(*found, nullptr);
+    };
+    std::vector<std::unique_ptr<PeerRecord>> kept(config.peers.size());
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        kept[i] = take([&](const PeerEntry& entry) {
+            return entry.session.name == config.peers[i].session.name;
+        });
+    }
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        if (!kept[i]) {
+            kept[i] = take(
+                [&](const PeerEntry& entry) { return is_same_router(entry, config.peers[i]); });
+        }
+        if (kept[i]) {
+            reconfigure(*kept[i], config.peers[i], now);
+            peers_.push_back(std::move(kept[i]));
+            continue;
+        }
+        const std::uint64_t seed = seed_ + ++last_id_;
+        peers_.push_back(std::make_unique<PeerRecord>(
+            config.peers[i], session_config(config.peers[i]), speaker_, seed, now));
+        if (is_end_of_rib_allowed_) {
+            peers_.back()->peer.allow_end_of_rib(now);
+        }
+        start(*peers_.back(), now);
+        if (!is_first) {
+            outbox_.outputs.emplace_back(PeerAdded{config.peers[i].session.name});
+        }
+    }
+    for (auto& record : before) {
+        if (record) {
+            remove(std::move(record), now);
+        }
+    }
+    is_use_changed_ = true;
+}
+
+void PeerSet::remove(std::unique_ptr<PeerRecord> record, Instant now) {
+    const std::string& name = record->entry.session.name;
+    std::erase_if(resets_, [&](const Reset& reset) { return reset.peer == name; });
+    record->peer.stop(bgp::wire::Cease::PeerDeconfigured, {}, now);
+    outbox_.outputs.emplace_back(PeerRemoved{name});
+    removed_.push_back(std::move(record));
+}
+
+void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant now) {
+    const std::vector<std::string> keys = reset_keys(record.entry, entry);
+    const std::string old_name = record.entry.session.name;
+    record.entry = entry;
+    if (old_name != entry.session.name) {
+        outbox_.outputs.emplace_back(PeerRenamed{old_name, entry.session.name});
+        for (Reset& reset : resets_) {
+            if (reset.peer == old_name) {
+                reset.peer = entry.session.name;
+            }
+        }
+    }
+    const bgp::PeerConfig session = session_config(entry);
+    if (session != record.peer.config()) {
+        record.peer.reconfigure(session, now);
+    }
+    if (keys.empty()) {
+        return;
+    }
+    std::string text;
+    for (const std::string& key : keys) {
+        text += (text.empty() ? "" : ", ") + key;
+    }
+    if (!record.peer.is_established()) {
+        // Nothing to protect: whatever attempt is under way starts anew with the new values.
+        record.peer.reset(bgp::wire::Cease::OtherConfigurationChange, {}, now);
+        return;
+    }
+    const bool is_queued = std::ranges::any_of(resets_, [&](const Reset& reset) {
+        return reset.peer == entry.session.name && !reset.give_up_at;
+    });
+    if (!is_queued) {
+        resets_.push_back({entry.session.name, text, std::nullopt});
+    }
+}
+
+void PeerSet::advance_resets(Instant now) {
+    while (!resets_.empty()) {
+        Reset& reset = resets_.front();
+        PeerRecord* record = find(reset.peer);
+        if (record == nullptr) {
+            resets_.pop_front();
+            continue;
+        }
+        if (reset.give_up_at) {
+            if (!record->is_up && now < *reset.give_up_at) {
+                return;
+            }
+            resets_.pop_front();
+            is_use_changed_ = true;
+            continue;
+        }
+        if (record->is_up &&
+            (record->use != PeerUse::Withdrawn || !record->peer.withdrawals_acknowledged())) {
+            return;
+        }
+        record->is_up = false;
+        record->peer.reset(bgp::wire::Cease::OtherConfigurationChange, {}, now);
+        outbox_.event(now,
+                      "peer.notice",
+                      reset.peer,
+                      "session reset by the new configuration: " + reset.keys,
+                      {{"level", "info"}});
+        reset.give_up_at = now + reset_patience;
+        is_use_changed_ = true;
+    }
+}
+
+} // namespace anyvip::cmd

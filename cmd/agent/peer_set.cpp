@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routers: administration, events, use. The reload's part is in peer_reload.cpp.
+#include "cmd/agent/peer_set.hpp"
+
+#include <algorithm>
+
+namespace anyvip::cmd {
+
+namespace {
+
+template <class... Ts> struct Overload : Ts... {
+    using Ts::operator()...;
+};
+
+[[nodiscard]] bool waits_for_bfd(const PeerRecord& record) {
+    return record.entry.bfd && record.entry.bfd->strict && record.bfd != BfdState::Up &&
+           record.bfd != BfdState::AdminDown;
+}
+
+[[nodiscard]] std::string families_text(const std::vector<Family>& families) {
+    std::string text;
+    for (const Family family : families) {
+        text += (text.empty() ? "" : ",") + std::string(to_string(family));
+    }
+    return text;
+}
+
+} // namespace
+
+vip::RouteMode limited(vip::RouteMode mode, PeerUse use) {
+    switch (use) {
+    case PeerUse::Open:
+        return mode;
+    case PeerUse::GracefulShutdown:
+        return mode == vip::RouteMode::Normal ? vip::RouteMode::GracefulShutdown : mode;
+    case PeerUse::Withdrawn:
+        break;
+    }
+    return vip::RouteMode::None;
+}
+
+std::string_view to_string(BfdState state) {
+    switch (state) {
+    case BfdState::Off:
+        return "off";
+    case BfdState::AdminDown:
+        return "admin_down";
+    case BfdState::Down:
+        return "down";
+    case BfdState::Init:
+        return "init";
+    case BfdState::Up:
+        return "up";
+    }
+    return "";
+}
+
+void PeerSet::start(PeerRecord& record, Instant now) {
+    if (record.refused.empty() && !waits_for_bfd(record)) {
+        record.peer.start(now);
+    }
+}
+
+void PeerSet::bfd_state(std::string_view name,
+                        BfdState state,
+                        std::string_view diagnostic,
+                        Instant now) {
+    PeerRecord* record = find(name);
+    if (record == nullptr || record->bfd == state) {
+        return;
+    }
+    const BfdState before = std::exchange(record->bfd, state);
+    if (state == BfdState::Up) {
+        record->bfd_was_up = true;
+        outbox_.event(now, "bfd.up", record->entry.session.name, "BFD session up");
+    } else if (before == BfdState::Up) {
+        outbox_.event(now,
+                      "bfd.down",
+                      record->entry.session.name,
+                      std::string(diagnostic.empty() ? to_string(state) : diagnostic));
+    }
+    const bool is_strict = record->entry.bfd && record->entry.bfd->strict;
+    if (is_strict && (state == BfdState::Up || state == BfdState::AdminDown)) {
+        start(*record, now);
+    }
+    // RFC 5882 §4.2: only Down counts, AdminDown does not; and only after it was Up, because a
+    // router may begin with BFD after BGP.
+    if (state != BfdState::Down || before == BfdState::AdminDown || !record->bfd_was_up) {
+        return;
+    }
+    record->bfd_was_up = false;
+    if (is_strict) {
+        record->peer.stop(bgp::wire::Cease::BfdDown, {}, now);
+    } else if (record->peer.is_established()) {
+        record->peer.reset(bgp::wire::Cease::BfdDown, {}, now);
+    }
+}
+
+void PeerSet::refused(std::string_view name, std::string_view reason, Instant now) {
+    PeerRecord* record = find(name);
+    if (record == nullptr || record->refused == reason) {
+        return;
+    }
+    record->refused = reason;
+    if (reason.empty()) {
+        start(*record, now);
+        return;
+    }
+    record->peer.stop(bgp::wire::Cease::OtherConfigurationChange, {}, now);
+    outbox_.event(
+        now, "peer.refused", record->entry.session.name, std::string(reason), {{"level", "error"}});
+}
+
+void PeerSet::hold(const std::set<std::string>& names) {
+    for (const auto& record : peers_) {
+        record->is_held = names.contains(record->entry.session.name);
+    }
+}
+
+void PeerSet::advance(std::chrono::milliseconds gshut, Instant now) {
+    advance_resets(now);
+    for (const auto& record : peers_) {
+        advance_use(*record, gshut, now);
+    }
+}
+
+void PeerSet::advance_use(PeerRecord& record, std::chrono::milliseconds gshut, Instant now) {
+    const bool is_reset_next = !resets_.empty() && !resets_.front().give_up_at &&
+                               resets_.front().peer == record.entry.session.name;
+    const PeerUse before = record.use;
+    if (!record.is_held && !is_reset_next) {
+        record.use = PeerUse::Open;
+    } else if (record.use == PeerUse::Open && record.is_up && gshut.count() > 0) {
+        record.use = PeerUse::GracefulShutdown;
+        record.use_until = now + gshut;
+    } else if (record.use == PeerUse::Open || !record.is_up ||
+               (record.use_until && now >= *record.use_until)) {
+        record.use = PeerUse::Withdrawn;
+    }
+    if (record.use != PeerUse::GracefulShutdown) {
+        record.use_until.reset();
+    }
+    is_use_changed_ = is_use_changed_ || record.use != before;
+}
+
+void PeerSet::collect_events(Instant now) {
+    for (const auto& record : peers_) {
+        collect(*record, now);
+    }
+    for (const auto& record : removed_) {
+        collect(*record, now);
+    }
+}
+
+void PeerSet::collect(PeerRecord& record, Instant now) {
+    const std::string& name = record.entry.session.name;
+    for (const bgp::PeerEvent& event : record.peer.take_events()) {
+        std::visit(Overload{[&](const bgp::PeerUp& up) { session_up(record, up, now); },
+                            [&](const bgp::PeerDown& down) {
+                                record.is_up = false;
+                                record.bfd_was_up = false;
+                                is_session_changed_ = true;
+                                outbox_.event(now, "peer.down", name, down.reason);
+                            },
+                            [&](const bgp::PeerNotice& notice) {
+                                outbox_.event(now,
+                                              "peer.notice",
+                                              name,
+                                              notice.text,
+                                              {{"level", notice.is_warning ? "warning" : "info"}});
+                            },
+                            // Paths are asked for when somebody drains; nothing hangs on them
+                            // between.
+                            [](const bgp::PathsChanged&) {}},
+                   event);
+    }
+}
+
+void PeerSet::session_up(PeerRecord& record, const bgp::PeerUp& up, Instant now) {
+    record.is_up = true;
+    record.bfd_was_up = record.bfd == BfdState::Up;
+    is_session_changed_ = true;
+    outbox_.event(now,
+                  "peer.up",
+                  record.entry.session.name,
+                  "Established",
+                  {{"hold_time_s", std::to_string(up.hold_time.count())},
+                   {"families", families_text(up.families)}});
+}
+
+void PeerSet::allow_end_of_rib(Instant now) {
+    if (std::exchange(is_end_of_rib_allowed_, true)) {
+        return;
+    }
+    for (const auto& record : peers_) {
+        record->peer.allow_end_of_rib(now);
+    }
+}
+
+void PeerSet::watch(const std::set<Prefix>& prefixes) {
+    for (const auto& record : peers_) {
+        record->peer.watch(prefixes);
+    }
+}
+
+void PeerSet::flush(Instant now) {
+    for (const auto& record : peers_) {
+        record->peer.flush(now);
+    }
+}
+
+void PeerSet::tick(Instant now) {
+    for (const auto& record : peers_) {
+        record->peer.tick(now);
+    }
+    for (const auto& record : removed_) {
+        record->peer.tick(now);
+    }
+}
+
+void PeerSet::stop_all(std::string_view message, Instant now) {
+    for (const auto& record : peers_) {
+        record->peer.stop(bgp::wire::Cease::AdministrativeShutdown, message, now);
+    }
+}
+
+bool PeerSet::all_acknowledged() const {
+    return std::ranges::all_of(peers_, [](const auto& record) {
+        return !record->peer.is_established() || record->peer.withdrawals_acknowledged();
+    });
+}
+
+bool PeerSet::has_established() const {
+    return std::ranges::any_of(peers_,
+                               [](const auto& record) { return record->peer.is_established(); });
+}
+
+std::optional<Instant> PeerSet::next_deadline() const {
+    std::optional<Instant> next;
+    for (const auto& record : peers_) {
+        next = earlier(next, earlier(record->peer.next_deadline(), record->use_until));
+    }
+    for (const auto& record : removed_) {
+        next = earlier(next, record->peer.next_deadline());
+    }
+    return resets_.empty() ? next : earlier(next, resets_.front().give_up_at);
+}
+
+PeerRecord* PeerSet::find(std::string_view name) {
+    const auto found = std::ranges::find_if(
+        peers_, [&](const auto& record) { return record->entry.session.name == name; });
+    return found == peers_.end() ? nullptr : found->get();
+}
+
+bgp::Peer* PeerSet::find_peer(std::string_view name) {
+    if (PeerRecord* record = find(name)) {
+        return &record->peer;
+    }
+    const auto found = std::ranges::find_if(
+        removed_, [&](const auto& record) { return record->entry.session.name == name; });
+    return found == removed_.end() ? nullptr : &(*found)->peer;
+}
+
+void PeerSet::gone(std::string_view name) {
+    std::erase_if(removed_, [&](const auto& record) { return record->entry.session.name == name; });
+}
+
+} // namespace anyvip::cmd

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// What status and its relatives show. Made on demand.
+#include <algorithm>
+#include <chrono>
+
+#include "cmd/agent/impl.hpp"
+
+namespace anyvip::cmd {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A count of flows older than this is no answer any more.
+constexpr auto flows_are_fresh = 10s;
+
+} // namespace
+
+VipView Agent::Impl::view_of(const VipRecord& record, Instant now) const {
+    VipView view;
+    view.config = &record.config;
+    view.state = record.decision.state;
+    view.since = record.since;
+    view.reason = record.decision.reason;
+    view.health = record.health.state;
+    view.is_drained = record.drain.step != vip::DrainStep::None;
+    view.weight = record.health.weight;
+    if (record.flows && now < record.flows_at + flows_are_fresh) {
+        view.flows = record.flows;
+    }
+    for (const AddressSlot* slot : record.addresses) {
+        view.addresses.push_back({slot->prefix,
+                                  slot->interface,
+                                  slot->held.is_present(),
+                                  slot->held.is_owned(),
+                                  slot->held.problem()});
+    }
+    for (const PeerRecord* peer : record.peers) {
+        const bool is_announced =
+            peer->peer.is_established() &&
+            std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
+                return peer->peer.is_advertised(slot->prefix);
+            });
+        if (is_announced) {
+            view.announced_to.push_back(peer->entry.session.name);
+        }
+    }
+    return view;
+}
+
+NodeState Agent::Impl::node_state() const {
+    if (stopping != Stop::None) {
+        return NodeState::Stopping;
+    }
+    if (!effective.node && !file_holds && effective.unreadable.empty()) {
+        return NodeState::Running;
+    }
+    const bool is_over = std::ranges::all_of(order, [](const VipRecord* record) {
+        return record->drain.step == vip::DrainStep::Finished;
+    });
+    return is_over ? NodeState::Drained : NodeState::Draining;
+}
+
+DrainProgress Agent::Impl::progress_of(const VipRecord& record) const {
+    DrainProgress progress;
+    progress.vip = record.config.name;
+    progress.step = record.drain.step;
+    progress.outcome = record.drain.outcome;
+    progress.since = record.drain.since;
+    if (record.traffic.withdrawn_at && record.traffic.flows_counted_at) {
+        progress.flows = record.traffic.flows.flows;
+    }
+    if (record.traffic.withdrawn_at && record.traffic.measured_at) {
+        progress.packets = record.traffic.packets;
+    }
+    progress.deadline = drain_deadline(record);
+    progress.reason = record.drain.reason;
+    return progress;
+}
+
+std::vector<std::string> Agent::peer_names() const {
+    std::vector<std::string> names;
+    for (const auto& record : impl_->peers.all()) {
+        names.push_back(record->entry.session.name);
+    }
+    return names;
+}
+
+std::optional<PeerView> Agent::peer(std::string_view name) const {
+    const PeerRecord* record = impl_->peers.find(name);
+    if (record == nullptr) {
+        return std::nullopt;
+    }
+    return PeerView{&record->entry, &record->peer, record->use, record->bfd, record->refused};
+}
+
+std::vector<DrainProgress> Agent::drain_progress(const std::vector<std::string>& vips) const {
+    std::vector<DrainProgress> progress;
+    for (const VipRecord* record : impl_->order) {
+        const bool is_asked = vips.empty()
+                                  ? record->drain.outcome != DrainOutcome::None
+                                  : std::ranges::find(vips, record->config.name) != vips.end();
+        if (is_asked) {
+            progress.push_back(impl_->progress_of(*record));
+        }
+    }
+    return progress;
+}
+
+std::vector<VipView> Agent::vips() const {
+    std::vector<VipView> views;
+    views.reserve(impl_->order.size());
+    for (const VipRecord* record : impl_->order) {
+        views.push_back(impl_->view_of(*record, impl_->last_turn));
+        views.back().conditions = impl_->explain(*record);
+    }
+    return views;
+}
+
+std::vector<CheckView> Agent::checks() const {
+    std::vector<CheckView> views;
+    for (const health::CheckConfig& config : impl_->config.checks) {
+        const auto& all = impl_->checks.all();
+        for (auto found = all.lower_bound({config.name, std::nullopt});
+             found != all.end() && found->first.first == config.name;
+             ++found) {
+            views.push_back({found->second.label, &found->second.check, found->second.id});
+        }
+    }
+    return views;
+}
+
+NodeState Agent::node_state() const {
+    return impl_->node_state();
+}
+
+} // namespace anyvip::cmd

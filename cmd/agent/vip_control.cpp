@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// One VIP from its checks to its addresses and routes: gathers the conditions, asks `decide`, and
+// carries out what it says.
+#include <algorithm>
+
+#include "cmd/agent/impl.hpp"
+
+namespace anyvip::cmd {
+
+namespace {
+
+/// How many VIPs are looked at in one turn when only what is shown may have changed: a session that
+/// comes up must not hold up its own first UPDATEs.
+constexpr std::size_t stale_slice = 256;
+
+[[nodiscard]] vip::Verdict verdict_of(const health::ServiceHealth& health) {
+    switch (health.state) {
+    case health::State::Unknown:
+        return vip::Verdict::Pending;
+    case health::State::Up:
+        return health.is_demoted ? vip::Verdict::SharedDown : vip::Verdict::Up;
+    case health::State::Down:
+        break;
+    }
+    return vip::Verdict::Down;
+}
+
+[[nodiscard]] bool is_routed(const vip::Decision& decision) {
+    return std::ranges::any_of(decision.routes,
+                               [](vip::RouteMode mode) { return mode != vip::RouteMode::None; });
+}
+
+[[nodiscard]] bool can_carry(const VipRecord& record, const PeerRecord& peer) {
+    return peer.peer.is_established() &&
+           std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
+               return peer.peer.can_announce(slot->prefix.family());
+           });
+}
+
+/// One prefix at least has been sent to one peer.
+[[nodiscard]] bool is_sent(const VipRecord& record) {
+    return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
+        return peer->peer.is_established() &&
+               std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
+                   return peer->peer.is_advertised(slot->prefix);
+               });
+    });
+}
+
+/// Some peer has still to get something of it.
+[[nodiscard]] bool is_unsent(const VipRecord& record) {
+    for (const PeerRecord* peer : record.peers) {
+        if (!peer->peer.is_established() || peer->use == PeerUse::Withdrawn) {
+            continue;
+        }
+        for (std::size_t i = 0; i < record.addresses.size(); ++i) {
+            const Prefix& prefix = record.addresses[i]->prefix;
+            if (record.decision.routes[i] != vip::RouteMode::None &&
+                peer->peer.can_announce(prefix.family()) && !peer->peer.is_advertised(prefix)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+[[nodiscard]] std::string address_problem(const VipRecord& record) {
+    for (const AddressSlot* slot : record.addresses) {
+        if (slot->held.presence() == vip::Presence::Absent) {
+            const std::string& problem = slot->held.problem();
+            return "address " + to_string(slot->prefix) + " is not on " + slot->interface +
+                   (problem.empty() ? "" : ": " + problem);
+        }
+    }
+    return {};
+}
+
+[[nodiscard]] std::string session_problem(const VipRecord& record) {
+    if (record.peers.empty()) {
+        return "no router is configured for it";
+    }
+    std::string names;
+    for (const PeerRecord* peer : record.peers) {
+        names += (names.empty() ? "" : ", ") + peer->entry.session.name;
+    }
+    const bool has_established = std::ranges::any_of(
+        record.peers, [](const PeerRecord* peer) { return peer->peer.is_established(); });
+    return (has_established ? "no session carries its address family: "
+                            : "no session is established: ") +
+           names;
+}
+
+} // namespace
+
+void Agent::Impl::mark(VipRecord& record) {
+    if (!record.is_dirty) {
+        record.is_dirty = true;
+        dirty.push_back(record.id);
+    }
+}
+
+void Agent::Impl::mark_all() {
+    for (VipRecord* record : order) {
+        mark(*record);
+    }
+}
+
+void Agent::Impl::mark_all_stale() {
+    for (const VipRecord* record : order) {
+        stale.insert(stale.end(), record->id);
+    }
+}
+
+void Agent::Impl::mark_users_of_changed_checks() {
+    for (const std::string& name : checks.take_changed()) {
+        if (const auto found = users.find(name); found != users.end()) {
+            for (VipRecord* record : found->second) {
+                mark(*record);
+            }
+        }
+    }
+}
+
+void Agent::Impl::refresh_marked(Instant now) {
+    const std::vector<std::uint64_t> ids = std::exchange(dirty, {});
+    for (const std::uint64_t id : ids) {
+        if (const auto found = vips.find(id); found != vips.end()) {
+            found->second->is_dirty = false;
+            refresh(*found->second, now);
+        }
+    }
+}
+
+void Agent::Impl::refresh_stale(Instant now) {
+    if (stale.empty()) {
+        // Something may have been sent since; asked once a turn, not again and again.
+        stale = unsent;
+    }
+    for (std::size_t i = 0; i < stale_slice && !stale.empty(); ++i) {
+        const std::uint64_t id = *stale.begin();
+        stale.erase(stale.begin());
+        if (const auto found = vips.find(id); found != vips.end()) {
+            refresh(*found->second, now);
+        }
+    }
+}
+
+void Agent::Impl::refresh(VipRecord& record, Instant now) {
+    update_health(record, now);
+    advance_drain(record, now);
+    record.conditions = conditions_of(record, now);
+    vip::Decision decision = vip::decide(record.conditions, record.config);
+    record.decision.wants_address = decision.wants_address;
+    record.decision.mode = decision.mode;
+    record.decision.routes = decision.routes;
+    apply_addresses(record, now);
+    apply_routes(record, now);
+    note_exposure(record, now);
+    note_state(record, std::move(decision), now);
+    note_tracks(record, now);
+    update_measures(record, now);
+    schedule(record, now);
+}
+
+void Agent::Impl::update_health(VipRecord& record, Instant now) {
+    std::vector<health::Member> members;
+    members.reserve(record.checks.size());
+    for (std::size_t i = 0; i < record.checks.size(); ++i) {
+        std::vector<health::Member> instances;
+        instances.reserve(record.checks[i].size());
+        for (const CheckInstance* instance : record.checks[i]) {
+            instances.push_back(health::member_of(instance->check));
+        }
+        members.push_back(health::conjunction_of(record.config.checks[i], instances));
+    }
+    record.health = health::evaluate(members, record.config.require);
+    if (members.empty()) {
+        record.health.reason = "no checks: always up";
+    }
+    record.health.in_the_way = {}; // a view into what may be gone by the next look
+    const bool is_up = record.health.state == health::State::Up;
+    if (is_up && !record.hold_down.is_up()) {
+        record.hold_down.rose(now);
+        record.was_up = true;
+        record.up_since = now;
+    } else if (!is_up && record.hold_down.is_up()) {
+        record.hold_down.fell(record.config, now);
+        record.up_since.reset();
+    }
+}
+
+vip::Conditions Agent::Impl::conditions_of(const VipRecord& record, Instant now) const {
+    vip::Conditions conditions;
+    conditions.verdict = verdict_of(record.health);
+    conditions.was_up = record.was_up;
+    conditions.hold_down = record.hold_down.state(now);
+    conditions.drain = record.drain.step;
+    conditions.is_stopping = stopping != Stop::None;
+    const bool is_waiting = record.drain.step == vip::DrainStep::GracefulShutdown ||
+                            record.drain.step == vip::DrainStep::Withdrawn;
+    conditions.may_release =
+        conditions.is_stopping
+            ? stopping == Stop::Removing || stopping == Stop::Done
+            : !is_waiting && !record.is_exposed && record.traffic.has_ended(limits(), now);
+    conditions.addresses.reserve(record.addresses.size());
+    for (const AddressSlot* slot : record.addresses) {
+        conditions.addresses.push_back(slot->held.presence());
+    }
+    conditions.has_session = std::ranges::any_of(
+        record.peers, [&](const PeerRecord* peer) { return can_carry(record, *peer); });
+    conditions.is_sent = conditions.has_session && is_sent(record);
+    conditions.health_reason = record.health.reason;
+    conditions.drain_reason = record.drain.reason;
+    conditions.address_problem = address_problem(record);
+    if (!conditions.has_session) {
+        conditions.session_problem = session_problem(record);
+    }
+    return conditions;
+}
+
+void Agent::Impl::apply_addresses(VipRecord& record, Instant now) {
+    for (AddressSlot* slot : record.addresses) {
+        slot->held.want(record.decision.wants_address);
+        addresses.step(*slot, now);
+    }
+}
+
+void Agent::Impl::apply_routes(VipRecord& record, Instant now) {
+    const std::optional<float> bandwidth =
+        record.up_since
+            ? record.ramp.update(record.config, record.health.weight, record.up_since, now)
+            : record.bandwidth;
+    if (bandwidth != record.bandwidth) {
+        record.bandwidth = bandwidth;
+        record.intents = {};
+    }
+    for (PeerRecord* peer : record.peers) {
+        for (std::size_t i = 0; i < record.addresses.size(); ++i) {
+            const vip::RouteMode mode = limited(record.decision.routes[i], peer->use);
+            peer->peer.want(record.addresses[i]->prefix,
+                            mode == vip::RouteMode::None ? nullptr : intent_of(record, mode));
+        }
+    }
+}
+
+const bgp::RouteIntentPtr& Agent::Impl::intent_of(VipRecord& record, vip::RouteMode mode) {
+    bgp::RouteIntentPtr& intent = record.intents[static_cast<std::size_t>(mode)];
+    if (!intent) {
+        bgp::RouteIntent made = vip::make_intent(record.config, mode, record.bandwidth);
+        if (!last_intent || *last_intent != made) {
+            last_intent = std::make_shared<const bgp::RouteIntent>(std::move(made));
+        }
+        intent = last_intent;
+    }
+    return intent;
+}
+
+void Agent::Impl::note_exposure(VipRecord& record, Instant now) {
+    const bool is_wanted = is_routed(record.decision);
+    const bool is_exposed = is_wanted && record.conditions.has_session;
+    if (is_exposed && !record.is_exposed) {
+        record.exposed_since = now;
+        record.has_traffic = false;
+        record.traffic = {};
+        unacknowledged.erase(record.id);
+    } else if (record.is_wanted && !is_wanted &&
+               (record.is_exposed || record.conditions.has_session)) {
+        record.has_told_stray = false;
+        record.traffic = {};
+        record.traffic.withdrawn_at = now;
+        unacknowledged.insert(record.id);
+    }
+    record.is_wanted = is_wanted;
+    record.is_exposed = is_exposed;
+    if (is_unsent(record)) {
+        unsent.insert(record.id);
+    } else {
+        unsent.erase(record.id);
+    }
+}
+
+void Agent::Impl::note_state(VipRecord& record, vip::Decision decision, Instant now) {
+    const vip::VipState before = record.decision.state;
+    record.decision = std::move(decision);
+    if (record.decision.state == before) {
+        return;
+    }
+    record.since = now;
+    if (record.decision.state == vip::VipState::Starting) {
+        return;
+    }
+    // At a start a healthy VIP passes through this state on its way to its first UPDATE.
+    if (record.decision.state == vip::VipState::Withdrawn && before == vip::VipState::Starting &&
+        vip::is_healthy(record.conditions.verdict)) {
+        return;
+    }
+    outbox.event(now,
+                 "vip." + std::string(vip::to_string(record.decision.state)),
+                 record.config.name,
+                 record.decision.reason,
+                 {{"from", std::string(vip::to_string(before))}});
+}
+
+void Agent::Impl::schedule(VipRecord& record, Instant now) {
+    std::optional<Instant> next = record.hold_down.next_deadline(now);
+    next = earlier(next, record.ramp.next_deadline(record.config, record.up_since, now));
+    for (const AddressSlot* slot : record.addresses) {
+        if (!slot->is_external) {
+            next = earlier(next, slot->held.next_deadline());
+        }
+    }
+    next = earlier(next, drain_deadline(record));
+    next = earlier(next, record.traffic.next_deadline(limits(), now));
+    next = earlier(next, measure_end(record, now));
+    deadlines.move(record.id, record.deadline, next);
+}
+
+} // namespace anyvip::cmd

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// All that the agent knows of one VIP.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cmd/agent/address_set.hpp"
+#include "cmd/agent/check_set.hpp"
+#include "cmd/agent/peer_set.hpp"
+#include "health/service.hpp"
+#include "vip/bandwidth.hpp"
+#include "vip/decision.hpp"
+#include "vip/hold_down.hpp"
+#include "vip/traffic_end.hpp"
+
+namespace anyvip::cmd {
+
+/// The conditions of which `explain` tells since when they are as they are.
+enum class Tracked : std::uint8_t { Health, HoldDown, Drain, Stop, Address };
+inline constexpr std::size_t tracked_count = 5;
+
+struct Track {
+    std::string value;
+    Instant since;
+    std::string last_event;
+};
+
+/// One drain of one VIP.
+struct VipDrain {
+    vip::DrainStep step = vip::DrainStep::None;
+    DrainOutcome outcome = DrainOutcome::None;
+    Instant since;
+    std::string reason; ///< who holds it, and why
+};
+
+struct VipRecord {
+    std::uint64_t id = 0;
+    vip::VipConfig config;
+    std::vector<AddressSlot*> addresses;                   ///< as configured
+    std::vector<std::vector<const CheckInstance*>> checks; ///< as configured, by name
+    std::vector<PeerRecord*> peers;                        ///< those it is announced to
+
+    health::ServiceHealth health;
+    vip::HoldDownClock hold_down;
+    bool was_up = false;
+    std::optional<Instant> up_since;
+
+    vip::BandwidthRamp ramp;
+    std::optional<float> bandwidth;
+    std::array<bgp::RouteIntentPtr, 4> intents; ///< by RouteMode, made when needed
+
+    VipDrain drain;
+    vip::TrafficWatch traffic;
+    bool is_wanted = false;  ///< one of its prefixes is given to the peers
+    bool is_exposed = false; ///< … and a router may know it
+    Instant exposed_since;
+    bool has_traffic = false; ///< a packet was seen since then
+    bool has_told_stray = false;
+    bool wants_flows = false;
+    bool wants_packets = false;
+    std::optional<std::uint64_t> flows; ///< last count, whatever it was asked for
+    Instant flows_at;
+
+    vip::Conditions conditions;
+    vip::Decision decision;
+    Instant since; ///< of decision.state
+    std::array<Track, tracked_count> tracks;
+
+    bool is_dirty = false;
+    std::optional<Instant> deadline;
+};
+
+} // namespace anyvip::cmd
