@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A child process of an exec check: own process group, pidfd, one pipe for all that it prints.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+namespace anyvip::health {
+
+struct Command {
+    std::vector<std::string> argv; ///< argv[0] is a path
+    std::map<std::string, std::string> env;
+    std::string user; ///< empty: ours
+};
+
+/// How a child ended: exit status, or the signal that killed it.
+struct Ending {
+    int exit_status = 0;
+    int signal = 0;
+};
+
+/// At most this many killed children may refuse to end (disk wait) before no new one is started.
+inline constexpr int max_unreaped = 64;
+
+/// Killed children that have not ended yet, of the whole process.
+[[nodiscard]] int unreaped_children();
+
+/// Owns one process group. Its destruction kills the whole group and reaps the child later, from
+/// the loop, without waiting for it.
+class Child {
+  public:
+    /// EAGAIN when `max_unreaped` is reached.
+    [[nodiscard]] static std::expected<std::unique_ptr<Child>, std::error_code>
+    spawn(boost::asio::io_context& io, const Command& command);
+    ~Child();
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+
+    /// From the loop when the child itself has ended; its group is killed then, so that nothing is
+    /// left behind. What it printed is complete in `output()`.
+    void async_end(std::function<void(Ending)> on_end);
+
+    /// The last 4 KiB of standard output and standard error.
+    [[nodiscard]] const std::string& output() const;
+    /// It printed more than anybody reads; reading has stopped, and so it blocks.
+    [[nodiscard]] bool is_flooding() const;
+
+  private:
+    struct Impl;
+    explicit Child(std::shared_ptr<Impl> impl);
+    std::shared_ptr<Impl> impl_;
+};
+
+} // namespace anyvip::health

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// process: is the process of a pidfile alive, or is a systemd unit active.
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "health/probe/child.hpp"
+#include "health/probe/pidfile.hpp"
+#include "health/probe/run.hpp"
+
+namespace anyvip::health {
+
+namespace {
+
+class PidfileRun : public Run {
+  public:
+    PidfileRun(const ProcessTarget& target, RunContext& context)
+        : Run(context), path_(target.pidfile) {}
+
+  private:
+    void begin() override {
+        enter("process");
+        const auto pid = read_pidfile(path_);
+        if (!pid) {
+            const bool is_missing = pid.error() == std::errc::no_such_file_or_directory;
+            if (is_missing) {
+                hard(path_ + " is missing");
+            } else if (pid.error() == std::errc::invalid_argument) {
+                fail(path_ + " holds no process id");
+            } else {
+                fail_to_run(path_, pid.error());
+            }
+            return;
+        }
+        const std::string name = "process " + std::to_string(*pid);
+        const auto pidfd = open_pidfd(*pid);
+        if (!pidfd) {
+            const bool is_gone = pidfd.error() == std::errc::no_such_process;
+            is_gone ? hard(name + " is gone") : fail_to_run(name, pidfd.error());
+            return;
+        }
+        pollfd ended{.fd = *pidfd, .events = POLLIN, .revents = 0};
+        const bool has_ended = ::poll(&ended, 1, 0) > 0; // a zombie has ended as well
+        ::close(*pidfd);
+        has_ended ? hard(name + " has ended") : pass(name + " is running");
+    }
+
+    void close() override {}
+
+    void hard(std::string detail) {
+        finish({.outcome = Outcome::Fail, .detail = std::move(detail), .is_hard = true});
+    }
+
+    std::string path_;
+};
+
+/// Asks systemd over its own command: one short process a run, against a D-Bus client in here.
+class UnitRun : public Run {
+  public:
+    UnitRun(const ProcessTarget& target, RunContext& context) : Run(context), unit_(target.unit) {}
+
+  private:
+    void begin() override {
+        enter("systemd");
+        if (::access("/run/systemd/system", F_OK) != 0) { // as sd_booted(3)
+            finish({.outcome = Outcome::Error,
+                    .detail = "unit " + unit_ + ": systemd is not running here; use pidfile"});
+            return;
+        }
+        const Command command{.argv = {"/usr/bin/systemctl",
+                                       "show",
+                                       "--property=ActiveState",
+                                       "--property=SubState",
+                                       "--",
+                                       unit_},
+                              .env = {{"LC_ALL", "C"}},
+                              .user = {}};
+        auto child = Child::spawn(io(), command);
+        if (!child) {
+            fail_to_run("cannot run systemctl", child.error());
+            return;
+        }
+        child_ = std::move(*child);
+        child_->async_end(
+            [self = std::static_pointer_cast<UnitRun>(shared_from_this())](Ending ending) {
+                if (!self->is_over()) {
+                    self->on_end(ending);
+                }
+            });
+    }
+
+    void close() override { child_.reset(); }
+
+    void on_end(Ending ending) {
+        const std::string& output = child_->output();
+        const std::string state = value_of(output, "ActiveState=");
+        const std::string detail =
+            "unit " + unit_ + " is " + state + " (" + value_of(output, "SubState=") + ")";
+        if (ending.exit_status != 0 || ending.signal != 0 || state.empty()) {
+            finish({.outcome = Outcome::Error, .detail = "systemctl: " + printable(output, 200)});
+        } else if (state == "active" || state == "reloading") {
+            pass(detail);
+        } else {
+            // "activating" and "deactivating" are on their way; these two have arrived.
+            const bool is_ended = state == "inactive" || state == "failed";
+            finish({.outcome = Outcome::Fail, .detail = detail, .is_hard = is_ended});
+        }
+    }
+
+    static std::string value_of(std::string_view output, std::string_view key) {
+        const auto at = output.find(key);
+        if (at == std::string_view::npos) {
+            return {};
+        }
+        const std::string_view rest = output.substr(at + key.size());
+        return std::string(rest.substr(0, rest.find('\n')));
+    }
+
+    std::string unit_;
+    std::unique_ptr<Child> child_;
+};
+
+} // namespace
+
+RunPointer make_run(const ProcessTarget& target, RunContext context) {
+    if (!target.unit.empty()) {
+        return std::make_shared<UnitRun>(target, context);
+    }
+    return std::make_shared<PidfileRun>(target, context);
+}
+
+} // namespace anyvip::health

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// SSL_* calls on the non-blocking socket, repeated when it is ready: no BIO of our own, no copy.
+// OpenSSL writes without MSG_NOSIGNAL, so the program must ignore SIGPIPE, as daemons do anyway.
+#include "health/probe/tls_session.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include <sys/stat.h>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include "health/probe/run.hpp"
+
+namespace anyvip::health {
+
+namespace {
+
+struct Free {
+    void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
+
+    void operator()(SSL* session) const { ::SSL_free(session); }
+};
+
+using Context = std::unique_ptr<SSL_CTX, Free>;
+using Session = std::unique_ptr<SSL, Free>;
+
+std::string openssl_error(std::string_view fallback) {
+    const unsigned long code = ::ERR_peek_last_error();
+    ::ERR_clear_error();
+    const char* const reason = code == 0 ? nullptr : ::ERR_reason_error_string(code);
+    return reason == nullptr ? std::string(fallback) : std::string(reason);
+}
+
+/// The trusted certificates, read again when the file has changed.
+struct Trust {
+    Context context;
+    timespec changed{};
+};
+
+timespec modified(const std::string& path) {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 ? status.st_mtim : timespec{};
+}
+
+/// One context for each `ca_file`; the empty name is the system's directory, of which OpenSSL reads
+/// only the certificates that it needs. Null when the file cannot be used.
+SSL_CTX* context_for(const std::string& ca_file) {
+    static std::map<std::string, Trust> contexts; // the loop is one thread
+    const timespec changed = ca_file.empty() ? timespec{} : modified(ca_file);
+    Trust& trust = contexts[ca_file];
+    const bool is_current = trust.context && trust.changed.tv_sec == changed.tv_sec &&
+                            trust.changed.tv_nsec == changed.tv_nsec;
+    if (is_current) {
+        return trust.context.get();
+    }
+    Context fresh(::SSL_CTX_new(::TLS_client_method()));
+    if (!fresh) {
+        return nullptr;
+    }
+    ::SSL_CTX_set_mode(fresh.get(), SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
+    ::SSL_CTX_set_session_cache_mode(fresh.get(), SSL_SESS_CACHE_OFF);
+    const int loaded = ca_file.empty() ? ::SSL_CTX_set_default_verify_paths(fresh.get())
+                                       : ::SSL_CTX_load_verify_file(fresh.get(), ca_file.c_str());
+    if (loaded != 1) {
+        return nullptr;
+    }
+    trust = {.context = std::move(fresh), .changed = changed};
+    return trust.context.get();
+}
+
+} // namespace
+
+struct TlsSession::Impl {
+    explicit Impl(StreamSocket& stream) : socket(stream) {}
+
+    StreamSocket& socket;
+    Session ssl;
+
+    [[nodiscard]] Failure prepare(const TlsOptions& options, const std::string& host);
+
+    /// Calls `step` (an SSL_* call) until it neither wants to read nor to write, then
+    /// `done(its result, its SSL_get_error)`.
+    template <typename Step, typename Done> void drive(Step step, Done done) {
+        ::ERR_clear_error();
+        const int result = step();
+        const int error = ::SSL_get_error(ssl.get(), result);
+        if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+            done(result, error);
+            return;
+        }
+        socket.async_wait(error == SSL_ERROR_WANT_READ ? StreamSocket::wait_read
+                                                       : StreamSocket::wait_write,
+                          [this, step = std::move(step), done = std::move(done)](
+                              const boost::system::error_code& waited) mutable {
+                              if (!waited && socket.is_open()) {
+                                  drive(std::move(step), std::move(done));
+                              }
+                          });
+    }
+
+    [[nodiscard]] Result handshake_failure(int error) const;
+};
+
+TlsSession::TlsSession(StreamSocket& socket) : impl_(std::make_unique<Impl>(socket)) {}
+
+TlsSession::~TlsSession() = default;
+
+void TlsSession::async_handshake(const TlsOptions& options,
+                                 const std::string& host,
+                                 std::function<void(Failure)> done) {
+    if (Failure failure = impl_->prepare(options, host)) {
+        boost::asio::post(impl_->socket.get_executor(),
+                          [done = std::move(done), failure = std::move(failure)]() mutable {
+                              done(std::move(failure));
+                          });
+        return;
+    }
+    impl_->drive([impl = impl_.get()] { return ::SSL_connect(impl->ssl.get()); },
+                 [impl = impl_.get(), done = std::move(done)](int result, int error) {
+                     done(result == 1 ? Failure{} : Failure(impl->handshake_failure(error)));
+                 });
+}
+
+void TlsSession::async_write(std::string_view data, std::function<void(std::error_code)> written) {
+    impl_->drive(
+        [impl = impl_.get(), data] {
+            return ::SSL_write(impl->ssl.get(), data.data(), static_cast<int>(data.size()));
+        },
+        [written = std::move(written)](int result, int) {
+            written(result > 0 ? std::error_code{}
+                               : std::make_error_code(std::errc::connection_reset));
+        });
+}
+
+void TlsSession::async_read(std::array<char, 4096>& chunk,
+                            std::function<void(std::error_code, std::string_view)> read) {
+    impl_->drive(
+        [impl = impl_.get(), &chunk] {
+            return ::SSL_read(impl->ssl.get(), chunk.data(), static_cast<int>(chunk.size()));
+        },
+        [&chunk, read = std::move(read)](int result, int error) {
+            if (result > 0) {
+                read({}, std::string_view(chunk.data(), static_cast<std::size_t>(result)));
+            } else if (error == SSL_ERROR_ZERO_RETURN) {
+                read(boost::system::error_code(boost::asio::error::eof), {});
+            } else {
+                read(std::make_error_code(std::errc::connection_reset), {});
+            }
+        });
+}
+
+void TlsSession::shut_down() {
+    if (impl_->ssl && ::SSL_is_init_finished(impl_->ssl.get()) == 1) {
+        ::SSL_shutdown(impl_->ssl.get());
+        ::ERR_clear_error();
+    }
+}
+
+std::string TlsSession::version() const {
+    return ::SSL_get_version(impl_->ssl.get());
+}
+
+std::optional<int> TlsSession::days_valid() const {
+    const X509* const certificate = ::SSL_get0_peer_certificate(impl_->ssl.get());
+    int days = 0;
+    int seconds = 0;
+    if (certificate == nullptr ||
+        ::ASN1_TIME_diff(&days, &seconds, nullptr, ::X509_get0_notAfter(certificate)) != 1) {
+        return std::nullopt;
+    }
+    return seconds < 0 ? days - 1 : days;
+}
+
+Failure TlsSession::Impl::prepare(const TlsOptions& options, const std::string& host) {
+    SSL_CTX* const context = context_for(options.ca_file);
+    ssl.reset(context == nullptr ? nullptr : ::SSL_new(context));
+    if (!ssl || ::SSL_set_fd(ssl.get(), socket.native_handle()) != 1) {
+        const std::string what =
+            options.ca_file.empty() ? "tls" : "tls: ca_file " + options.ca_file;
+        return Result{.detail = what + ": " + openssl_error("cannot be set up")};
+    }
+    const std::string& name = options.sni.empty() ? host : options.sni;
+    boost::system::error_code no_address;
+    boost::asio::ip::make_address(name, no_address);
+    const bool is_name = static_cast<bool>(no_address);
+    if (is_name) { // RFC 6066 §3: no literal addresses in SNI
+        // The macro SSL_set_tlsext_host_name without its old-style cast.
+        std::string copy = name;
+        ::SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, copy.data());
+    }
+    if (options.verify) {
+        ::SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
+        if (is_name) {
+            ::SSL_set1_host(ssl.get(), name.c_str());
+        } else {
+            ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl.get()), name.c_str());
+        }
+    }
+    return {};
+}
+
+Result TlsSession::Impl::handshake_failure(int error) const {
+    const long verdict = ::SSL_get_verify_result(ssl.get());
+    std::string why;
+    if (verdict != X509_V_OK && ::SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE) {
+        why = "certificate: " + std::string(::X509_verify_cert_error_string(verdict));
+        ::ERR_clear_error();
+    } else if (error == SSL_ERROR_SYSCALL && ::ERR_peek_error() == 0) {
+        why = errno != 0 ? std::error_code(errno, std::system_category()).message() : "closed";
+    } else {
+        why = openssl_error("failed");
+    }
+    return {.outcome = Outcome::Fail, .detail = "tls handshake: " + why};
+}
+
+Failure expiry_failure(const TlsSession& session, const TlsOptions& options) {
+    const auto days = session.days_valid();
+    if (options.min_days_valid == 0 || !days || *days >= static_cast<int>(options.min_days_valid)) {
+        return {};
+    }
+    return Result{.outcome = Outcome::Fail,
+                  .detail = "certificate ends in " + std::to_string(*days) + " days, fewer than " +
+                            std::to_string(options.min_days_valid),
+                  .is_shared_only = true};
+}
+
+} // namespace anyvip::health
