@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a request to the exit status: asks the daemon, shows what it says.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "cmd/client/invocation.hpp"
+#include "cmd/client/table.hpp"
+
+namespace anyvip::client {
+
+/// Exit status of `anyvip` (CONTRACT section 4).
+enum class Exit : int { Done = 0, Refused = 1, BadCommandLine = 2, Unreachable = 3, Deadline = 4 };
+
+/// Where the text goes.
+struct Console {
+    std::function<void(std::string_view)> out;
+    std::function<void(std::string_view)> err;
+    bool is_terminal = false;
+    Style style;
+};
+
+/// How `ask` is reached; a test answers in its place.
+using Ask = std::function<std::expected<Response, Unreachable>(
+    const std::string& socket, const Request&, std::chrono::seconds patience, const Sink&)>;
+
+/// Blocks until the answer, or for ever with `watch` and `events -f`.
+[[nodiscard]] Exit run(const Invocation& invocation, const Console& console, const Ask& ask_daemon);
+
+} // namespace anyvip::client
