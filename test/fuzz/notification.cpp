@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of NOTIFICATION.
+#include "test/fuzz/wire_targets.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    anyvip::bgp::wire::fuzz::notification({data, size});
+    return 0;
+}
