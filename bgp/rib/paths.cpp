@@ -39,6 +39,12 @@ ObservedPath observe(const wire::Update& update, bool four_octet_asn) {
 
 } // namespace
 
+bool is_treated_as_withdraw(const wire::Update& update) {
+    return std::ranges::any_of(update.errors, [](const wire::Error& error) {
+        return error.severity == wire::Severity::TreatAsWithdraw;
+    });
+}
+
 bool Paths::watch(std::set<Prefix> prefixes) {
     watched_ = std::move(prefixes);
     watched_lengths_ = {};
@@ -59,7 +65,7 @@ bool Paths::update(const wire::Update& update, bool four_octet_asn) {
     }
     bool changed = withdraw(update.withdrawn);
     changed |= withdraw(update.mp_withdrawn);
-    if (update.verdict == wire::Severity::TreatAsWithdraw) {
+    if (is_treated_as_withdraw(update)) {
         changed |= withdraw(update.announced);
         changed |= withdraw(update.mp_announced);
         return changed;

@@ -30,6 +30,10 @@ struct ObservedPath {
     friend bool operator==(const ObservedPath&, const ObservedPath&) = default;
 };
 
+/// Do the announced routes of this UPDATE count as withdrawn (RFC 7606 §2)? A stronger error of the
+/// other family may hide that in the verdict.
+[[nodiscard]] bool is_treated_as_withdraw(const wire::Update& update);
+
 /// Bounded table of observed paths, at most 64 for each prefix, only for watched prefixes.
 class Paths {
   public:

@@ -124,6 +124,7 @@ void Peer::connect_failed(std::string_view reason, Instant now) {
 
 void Peer::received(Slot slot, std::span<const std::uint8_t> octets, Instant now) {
     impl_->session(slot).receive(octets, now);
+    impl_->refill(now); // ROUTE-REFRESH: however many came at once, one answer
     impl_->settle(now);
 }
 

@@ -164,6 +164,10 @@ bool Peer::Impl::offers_capabilities(Instant now) const {
 }
 
 void Peer::Impl::on_attempt_failed(Slot slot, const std::string& reason, Instant now) {
+    if (slot == Slot::Outgoing && session(Slot::Incoming).state() >= SessionState::OpenConfirm) {
+        stop_outgoing(now);
+        return;
+    }
     std::string text = (slot == Slot::Outgoing ? "connection failed: " : "inbound connection: ");
     text += reason.empty() ? "closed" : reason;
     if (config_.has_password && slot == Slot::Outgoing) {

@@ -39,7 +39,7 @@ struct Peer::Impl final : SessionHost {
     [[nodiscard]] bool survives_collision(Slot slot, const Negotiated& peer, Instant now) override;
     void on_established(Slot slot, Instant now) override;
     void on_update(Slot slot, const wire::Update& update, Instant now) override;
-    void on_route_refresh(Slot slot, const wire::RouteRefresh& refresh, Instant now) override;
+    void on_route_refresh(const wire::RouteRefresh& refresh) override;
     void on_malformed(std::span<const std::uint8_t> message,
                       std::span<const wire::Error> errors,
                       Instant now) override;

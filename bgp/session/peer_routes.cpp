@@ -74,7 +74,7 @@ void Peer::Impl::on_update(Slot slot, const wire::Update& update, Instant now) {
     }
 }
 
-void Peer::Impl::on_route_refresh(Slot, const wire::RouteRefresh& refresh, Instant now) {
+void Peer::Impl::on_route_refresh(const wire::RouteRefresh& refresh) {
     // RFC 2918 §4, RFC 7313 §5: families not negotiated and unknown subtypes are ignored; BoRR and
     // EoRR concern routes that are not kept.
     if (refresh.subtype != std::to_underlying(wire::RefreshSubtype::Request)) {
@@ -82,10 +82,9 @@ void Peer::Impl::on_route_refresh(Slot, const wire::RouteRefresh& refresh, Insta
     }
     for (const Family family : both_families) {
         if (refresh.family == wire::afi_safi(family)) {
-            routes_.request_resend(family);
+            routes_.request_resend(family); // served when the octets at hand are read
         }
     }
-    refill(now);
 }
 
 void Peer::Impl::on_malformed(std::span<const std::uint8_t> message,

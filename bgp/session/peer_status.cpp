@@ -55,8 +55,9 @@ PeerStatus Peer::Impl::status() const {
     status.messages = counters_;
     status.advertised = routes_.rib().advertised_count();
     status.received_prefixes = reception_.prefixes();
+    const Session& outgoing = session(Slot::Outgoing);
     status.next_attempt =
-        idle_hold_ ? idle_hold_ : session(Slot::Outgoing).connect_retry_deadline();
+        outgoing.state() == SessionState::Active ? outgoing.connect_retry_deadline() : idle_hold_;
     const Session* best = best_of(session(Slot::Outgoing), session(Slot::Incoming));
     if (!best) {
         return status;

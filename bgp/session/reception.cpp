@@ -40,7 +40,7 @@ Reception::update(const wire::Update& update, bool four_octet_asn, std::uint32_t
 void Reception::count(const wire::Update& update) {
     const std::uint64_t withdrawn = update.withdrawn.count() + update.mp_withdrawn.count();
     const std::uint64_t named = update.announced.count() + update.mp_announced.count();
-    const bool counts = update.verdict != wire::Severity::TreatAsWithdraw;
+    const bool counts = !is_treated_as_withdraw(update);
     announced_ -= std::min(announced_, withdrawn + (counts ? 0 : named));
     announced_ += counts ? named : 0;
 }
@@ -49,7 +49,7 @@ void Reception::remember(const wire::Update& update, std::uint32_t max_received)
     const auto forget = [this](const wire::Nlri& nlri) { known_.erase(nlri); };
     for_each(update.withdrawn, forget);
     for_each(update.mp_withdrawn, forget);
-    if (update.verdict == wire::Severity::TreatAsWithdraw) {
+    if (is_treated_as_withdraw(update)) {
         for_each(update.announced, forget);
         for_each(update.mp_announced, forget);
         return;

@@ -53,7 +53,7 @@ class SessionHost {
     virtual void on_established(Slot slot, Instant now) = 0;
     /// A judged UPDATE whose verdict is not Reset.
     virtual void on_update(Slot slot, const wire::Update& update, Instant now) = 0;
-    virtual void on_route_refresh(Slot slot, const wire::RouteRefresh& refresh, Instant now) = 0;
+    virtual void on_route_refresh(const wire::RouteRefresh& refresh) = 0;
     virtual void on_malformed(std::span<const std::uint8_t> message,
                               std::span<const wire::Error> errors,
                               Instant now) = 0;

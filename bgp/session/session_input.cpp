@@ -74,7 +74,7 @@ void Session::dispatch(const wire::Frame& frame, Instant now) {
     case wire::MessageType::RouteRefresh:
         handle(Event::RouteRefreshMsg, {}, now);
         if (state_ == SessionState::Established) {
-            host_->on_route_refresh(slot_, wire::decode_route_refresh(frame.body), now);
+            host_->on_route_refresh(wire::decode_route_refresh(frame.body));
         }
         break;
     }
