@@ -324,12 +324,7 @@ std::error_code AddressKernel::exchange(Request& request, const OnMessage& on_me
         }
         requests_ = std::move(*opened);
     }
-    const auto error = requests_->exchange(request, on_message);
-    if (error == std::errc::timed_out || error == std::errc::io_error ||
-        error == std::errc::no_buffer_space) {
-        requests_.reset(); // a late answer must not be taken for the next one's
-    }
-    return error;
+    return requests_->exchange(request, on_message);
 }
 
 std::error_code AddressKernel::record(int index, const Prefix& prefix) {

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <new>
 
 #include <netlink/attr.h>
 #include <netlink/errno.h>
-#include <netlink/handlers.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
@@ -19,24 +19,18 @@ namespace anyvip::vip::kernel {
 
 namespace {
 
-constexpr std::size_t receive_buffer_octets = 64 * 1024;
-/// Some 20,000 notifications: more than a flush of 10,000 addresses. Memory is used only when
-/// filled.
-constexpr int notification_buffer_octets = 32 * 1024 * 1024;
+/// The kernel fills at most 32 KiB of a dump into one datagram.
+constexpr std::size_t receive_buffer_octets = std::size_t{64} * 1024;
 
 std::error_code system_error(int number) {
     return {number, std::system_category()};
 }
 
-/// libnl folds errno values together; only those that these sockets meet are told apart.
+/// libnl folds errno values together; only those that opening and sending meet are told apart.
 std::error_code error_of(int nl_error) {
     switch (-nl_error) {
-    case NLE_AGAIN:
-        return std::make_error_code(std::errc::resource_unavailable_try_again);
-    case NLE_NOMEM: // ENOBUFS: notifications were lost
-        return std::make_error_code(std::errc::no_buffer_space);
-    case NLE_DUMP_INTR:
-        return std::make_error_code(std::errc::interrupted);
+    case NLE_NOMEM:
+        return std::make_error_code(std::errc::not_enough_memory);
     case NLE_PERM:
     case NLE_NOACCESS:
         return std::make_error_code(std::errc::operation_not_permitted);
@@ -45,48 +39,13 @@ std::error_code error_of(int nl_error) {
     }
 }
 
-/// What the callbacks of one nl_recvmsgs call report.
-struct Progress {
-    const OnMessage* on_message = nullptr;
-    bool is_done = false;
-    int error_number = 0;
-};
-
-int on_valid(nl_msg* message, void* context) {
-    const auto& progress = *static_cast<Progress*>(context);
-    if (*progress.on_message) {
-        (*progress.on_message)(*nlmsg_hdr(message));
+/// NLMSG_ERROR and NLMSG_DONE begin with a negative errno, or 0.
+std::error_code error_in(const nlmsghdr& message) {
+    std::int32_t number = 0;
+    if (nlmsg_datalen(&message) >= static_cast<int>(sizeof number)) {
+        std::memcpy(&number, nlmsg_data(&message), sizeof number);
     }
-    return NL_OK;
-}
-
-int on_end(nl_msg* /*message*/, void* context) {
-    static_cast<Progress*>(context)->is_done = true;
-    return NL_STOP;
-}
-
-int on_error(sockaddr_nl* /*from*/, nlmsgerr* error, void* context) {
-    auto& progress = *static_cast<Progress*>(context);
-    progress.error_number = -error->error;
-    progress.is_done = true;
-    return NL_STOP;
-}
-
-/// Reads one datagram with its messages.
-std::error_code receive_once(nl_sock* socket, Progress& progress) {
-    std::unique_ptr<nl_cb, decltype(&nl_cb_put)> callbacks(nl_cb_alloc(NL_CB_DEFAULT), nl_cb_put);
-    if (!callbacks) {
-        return std::make_error_code(std::errc::not_enough_memory);
-    }
-    nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &progress);
-    nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_end, &progress);
-    nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_end, &progress);
-    nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &progress);
-    const int result = nl_recvmsgs(socket, callbacks.get());
-    if (progress.error_number != 0) {
-        return system_error(progress.error_number);
-    }
-    return result < 0 ? error_of(result) : std::error_code{};
+    return number < 0 ? system_error(-number) : std::error_code{};
 }
 
 std::expected<nl_sock*, std::error_code> connect(int protocol) {
@@ -98,8 +57,6 @@ std::expected<nl_sock*, std::error_code> connect(int protocol) {
         nl_socket_free(socket);
         return std::unexpected(error_of(result));
     }
-    nl_socket_set_msg_buf_size(socket, receive_buffer_octets);
-    nl_socket_disable_msg_peek(socket);
     return socket;
 }
 
@@ -139,6 +96,8 @@ Request& Request::attribute_u32(int type, std::uint32_t value) {
     return *this;
 }
 
+Netlink::Netlink(nl_sock* socket) : socket_(socket), buffer_(receive_buffer_octets) {}
+
 void Netlink::Free::operator()(nl_sock* socket) const {
     nl_socket_free(socket);
 }
@@ -160,8 +119,8 @@ Netlink::subscribe(int protocol, std::span<const int> groups, int buffer_octets)
         return std::unexpected(socket.error());
     }
     Netlink netlink(*socket);
-    nl_socket_disable_auto_ack(*socket); // nothing in here answers a request, in sequence or not
-    netlink.set_non_blocking();
+    nl_socket_disable_auto_ack(*socket);
+    nl_socket_set_nonblocking(*socket);
     if (::setsockopt(netlink.descriptor(),
                      SOL_SOCKET,
                      SO_RCVBUFFORCE,
@@ -182,12 +141,10 @@ int Netlink::descriptor() const {
     return nl_socket_get_fd(socket_.get());
 }
 
-void Netlink::set_non_blocking() {
-    nl_socket_set_nonblocking(socket_.get());
-}
-
 std::error_code Netlink::send(Request& request) {
     const int result = nl_send_auto(socket_.get(), request.raw());
+    sequence_ = nlmsg_hdr(request.raw())->nlmsg_seq;
+    is_inconsistent_ = false;
     return result < 0 ? error_of(result) : std::error_code{};
 }
 
@@ -195,21 +152,56 @@ std::error_code Netlink::exchange(Request& request, const OnMessage& on_message)
     if (const auto error = send(request)) {
         return error;
     }
-    Progress progress{.on_message = &on_message};
-    while (!progress.is_done) {
-        if (const auto error = receive_once(socket_.get(), progress)) {
-            return error == std::errc::resource_unavailable_try_again
-                       ? std::make_error_code(std::errc::timed_out)
-                       : error;
+    while (true) {
+        const Received received = receive(on_message);
+        if (received.error == std::errc::resource_unavailable_try_again) {
+            return std::make_error_code(std::errc::timed_out);
+        }
+        if (received.error || received.is_end) {
+            return received.error;
+        }
+    }
+}
+
+// nl_recvmsgs would read a whole dump in one call and hide errno.
+Netlink::Received Netlink::receive(const OnMessage& on_message) {
+    ssize_t length = 0;
+    do {
+        length = ::recv(descriptor(), buffer_.data(), buffer_.size(), MSG_TRUNC);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0) {
+        return {.error = system_error(errno)};
+    }
+    if (static_cast<std::size_t>(length) > buffer_.size()) {
+        return {.error = std::make_error_code(std::errc::no_buffer_space)};
+    }
+    int left = static_cast<int>(length);
+    for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left) != 0;
+         message = nlmsg_next(message, &left)) {
+        if (sequence_ && message->nlmsg_seq != *sequence_) {
+            continue;
+        }
+        is_inconsistent_ = is_inconsistent_ || (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+        switch (message->nlmsg_type) {
+        case NLMSG_NOOP:
+            break;
+        case NLMSG_OVERRUN:
+            return {.error = std::make_error_code(std::errc::no_buffer_space)};
+        case NLMSG_DONE:
+        case NLMSG_ERROR: {
+            auto error = error_in(*message);
+            if (!error && is_inconsistent_) {
+                error = std::make_error_code(std::errc::interrupted);
+            }
+            return {.error = error, .is_end = true};
+        }
+        default:
+            if (on_message) {
+                on_message(*message);
+            }
         }
     }
     return {};
-}
-
-Netlink::Received Netlink::receive(const OnMessage& on_message) {
-    Progress progress{.on_message = &on_message};
-    const auto error = receive_once(socket_.get(), progress);
-    return {.error = error, .is_end_of_dump = progress.is_done};
 }
 
 std::span<const std::uint8_t> octets_of(const nlattr* attribute) {

@@ -7,8 +7,10 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <system_error>
+#include <vector>
 
 struct nl_msg;
 struct nl_sock;
@@ -52,15 +54,14 @@ class Netlink {
     /// A socket for requests: replies are waited for at most a second, so that nothing hangs.
     [[nodiscard]] static std::expected<Netlink, std::error_code> open(int protocol);
 
-    /// A non-blocking socket subscribed to multicast groups (RTNLGRP_…).
+    /// A non-blocking socket, subscribed to multicast groups (RTNLGRP_…) or to none.
     [[nodiscard]] static std::expected<Netlink, std::error_code>
     subscribe(int protocol, std::span<const int> groups, int buffer_octets);
 
     [[nodiscard]] int descriptor() const;
 
     /// Sends and reads until the ack or the end of the dump; replies go to `on_message`. The error
-    /// is the kernel's errno; `interrupted`: the dump is not consistent; `timed_out`: no answer,
-    /// the socket has to be opened anew.
+    /// is the kernel's errno; `interrupted`: the dump is not consistent; `timed_out`: no answer.
     [[nodiscard]] std::error_code exchange(Request& request, const OnMessage& on_message = {});
 
     /// Sends without waiting for anything.
@@ -68,22 +69,26 @@ class Netlink {
 
     struct Received {
         std::error_code error;
-        bool is_end_of_dump = false;
+        bool is_end = false; ///< of the dump, or the ack
     };
 
-    /// Reads one datagram; `resource_unavailable_try_again` when there is none.
+    /// Reads one datagram; `resource_unavailable_try_again` when there is none,
+    /// `no_buffer_space` when some were lost, `interrupted` at the end of a dump that is not
+    /// consistent.
     [[nodiscard]] Received receive(const OnMessage& on_message);
-
-    void set_non_blocking();
 
   private:
     struct Free {
         void operator()(nl_sock* socket) const;
     };
 
-    explicit Netlink(nl_sock* socket) : socket_(socket) {}
+    explicit Netlink(nl_sock* socket);
 
     std::unique_ptr<nl_sock, Free> socket_;
+    std::vector<std::uint8_t> buffer_;
+    /// Of the last request: what answers another one came too late. Notifications have none.
+    std::optional<std::uint32_t> sequence_;
+    bool is_inconsistent_ = false;
 };
 
 /// The octets of an attribute; empty when there is none.

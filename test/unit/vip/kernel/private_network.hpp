@@ -10,8 +10,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 namespace anyvip::vip::kernel::test {
 
@@ -42,6 +44,43 @@ class PrivateNetwork {
         }
         return true;
     }
+};
+
+/// Another machine: a namespace beside the present one, joined to it by a cable from up0 (here) to
+/// far0 (there), both up.
+class RemoteHost {
+  public:
+    RemoteHost() : home_(open_current()) {
+        REQUIRE(::unshare(CLONE_NEWNET) == 0);
+        there_ = open_current();
+        REQUIRE(::setns(home_, CLONE_NEWNET) == 0);
+        const std::string descriptor =
+            "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(there_);
+        REQUIRE(run("ip link add up0 type veth peer name far0 && ip link set up0 up"));
+        REQUIRE(run("ip link set far0 netns " + descriptor));
+        in([] { REQUIRE(run("ip link set lo up && ip link set far0 up")); });
+    }
+
+    ~RemoteHost() {
+        ::close(home_);
+        ::close(there_);
+    }
+
+    RemoteHost(const RemoteHost&) = delete;
+    RemoteHost& operator=(const RemoteHost&) = delete;
+
+    /// What is called in there: commands run, sockets made.
+    template <typename Function> void in(Function function) const {
+        REQUIRE(::setns(there_, CLONE_NEWNET) == 0);
+        function();
+        REQUIRE(::setns(home_, CLONE_NEWNET) == 0);
+    }
+
+  private:
+    static int open_current() { return ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC); }
+
+    int home_;
+    int there_ = -1;
 };
 
 class TemporaryDirectory {
