@@ -146,13 +146,13 @@ class OpenBgpd(Program):
 class ExaBgp(Program):
     name = "ExaBGP"
     binaries = ()
-    announce = f"static {{ route {PREFIX} next-hop self; }}"
+    announce = f"static {{\n route {PREFIX} next-hop self;\n}}"
     process = ""
 
     def configure(self):
         peers = "".join(
-            f"neighbor {peer} {{ router-id {self.local}; local-address {local}; local-as {ASN};"
-            f" peer-as {ROUTER_ASN}; {self.announce} }}\n"
+            f"neighbor {peer} {{\n router-id {self.local};\n local-address {local};\n"
+            f" local-as {ASN};\n peer-as {ROUTER_ASN};\n {self.announce}\n}}\n"
             for local, peer in self.links
         )
         config = self._write("conf", self.process + peers)

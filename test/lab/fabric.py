@@ -9,6 +9,8 @@ import json
 import os
 import secrets
 import shutil
+import signal
+import sys
 
 from .netns import Namespace
 from .process import LabError, Process, run
@@ -40,6 +42,8 @@ class Fabric:
         self.links = 0
 
     def __enter__(self):
+        # An end by signal is an end like any other: the block is left and the fabric removed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         sweep()
         os.makedirs(self.directory, mode=0o755)
         self._write_owner(pid=os.getpid())
