@@ -7,7 +7,7 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 
-#include "health/probe/endpoint.hpp"
+#include "health/endpoint.hpp"
 #include "health/result.hpp"
 
 namespace anyvip::health {

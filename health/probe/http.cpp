@@ -15,7 +15,7 @@
 #include "health/probe/channel.hpp"
 #include "health/probe/run.hpp"
 #include "health/probe/tls_session.hpp"
-#include "health/probe/url.hpp"
+#include "health/url.hpp"
 
 namespace anyvip::health {
 

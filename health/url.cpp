@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "health/probe/url.hpp"
+#include "health/url.hpp"
 
 #include <algorithm>
 

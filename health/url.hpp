@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "health/probe/endpoint.hpp"
+#include "health/endpoint.hpp"
 
 namespace anyvip::health {
 

@@ -7,8 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/ip/tcp.hpp>
-
 namespace anyvip::health {
 
 struct HostPort {

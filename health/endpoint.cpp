@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "health/probe/endpoint.hpp"
+#include "health/endpoint.hpp"
 
 #include <charconv>
 
