@@ -225,12 +225,12 @@ TEST_CASE("while the router does not read, changes collapse and withdrawals over
     Bench bench = with_end_of_rib();
     bench.establish();
     bench.is_blocked = {true, true};
-    for (std::uint32_t i = 0; i < 100000; ++i) {
+    for (std::uint32_t i = 0; i < 30000; ++i) {
         bench.peer.want(numbered(i), plain_intent());
     }
     bench.flush();
     CHECK(bench.peer.output(Slot::Outgoing).size() <= 64 * 1024 + 4096);
-    for (std::uint32_t i = 0; i < 100000; ++i) {
+    for (std::uint32_t i = 0; i < 30000; ++i) {
         bench.peer.want(numbered(i), nullptr);
     }
     bench.flush();
@@ -240,7 +240,7 @@ TEST_CASE("while the router does not read, changes collapse and withdrawals over
     for (const auto& message : bench.messages()) {
         withdrawing += (message.body[0] != 0 || message.body[1] != 0) ? 1U : 0U;
     }
-    CHECK(withdrawing == 17); // 13,770 prefixes, not 100,000
+    CHECK(withdrawing == 17); // 13,770 prefixes, not 30,000
     CHECK(bench.peer.status().advertised[0] == 0);
     CHECK(bench.peer.withdrawals_acknowledged());
 }
@@ -291,7 +291,7 @@ TEST_CASE("U09: a family that cannot be read is ignored, our own routes stay ann
     bench.establish();
     (void)bench.heard();
     const auto path = raw::join({raw::hex("800e260002011020010db8000000000000000000000001"),
-                                 raw::hex("00 80 20010db8000100000000000000000010"),
+                                 raw::hex("00 80 20010db800030000000000000000010"),
                                  raw::hex("40010100 40020602010000fde9")});
     bench.say(raw::update({}, path, {}));
     CHECK(bench.peer.paths().all().size() == 1);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths that a router shows for our own VIPs (PROTOCOL section 5.5).
+#include <doctest/doctest.h>
+
+#include "bgp/rib/paths.hpp"
+#include "test/support/raw_bgp.hpp"
+
+using namespace anyvip;
+using namespace anyvip::bgp;
+namespace raw = anyvip::test::raw;
+
+namespace {
+
+const Prefix vip = Prefix::parse("203.0.113.10/32").value();
+const Prefix other = Prefix::parse("203.0.113.11/32").value();
+const raw::Octets nlri = raw::hex("20cb00710a");
+
+struct Router {
+    Paths paths;
+    wire::DecodeContext context{.local_asn = Asn{65010},
+                                .peer_asn = Asn{65001},
+                                .is_internal = false,
+                                .four_octet_asn = true,
+                                .add_path = {},
+                                .families = {true, true},
+                                .extended_next_hop = false,
+                                .strict = false};
+
+    Router() { paths.watch({vip}); }
+
+    bool
+    say(const raw::Octets& withdrawn, const raw::Octets& attributes, const raw::Octets& routes) {
+        const raw::Octets message = raw::update(withdrawn, attributes, routes);
+        const auto update = wire::decode_update(std::span(message).subspan(19), context);
+        return paths.update(update, context.four_octet_asn);
+    }
+};
+
+raw::Octets attributes(const raw::Octets& more = {}) {
+    return raw::join({raw::hex("40010100"),                     // ORIGIN
+                      raw::hex("40020a0202 0000fde9 0000fdf3"), // AS_PATH 65001 65011
+                      raw::hex("4003040a00000c"),               // NEXT_HOP 10.0.0.12
+                      more});
+}
+
+} // namespace
+
+TEST_CASE("a path of a watched prefix is kept with what tells nodes apart") {
+    Router router;
+    CHECK(router.say({},
+                     attributes(raw::hex("c00804ffff0000"                    // GRACEFUL_SHUTDOWN
+                                         "c0200c0000fdf2000000010a00000c")), // node mark
+                     nlri));
+    REQUIRE(router.paths.all().contains(vip));
+    const ObservedPath& path = router.paths.all().at(vip).at(0);
+    CHECK(path.next_hop == IpAddress::v4(0x0a00000c));
+    CHECK(path.as_path == std::vector{Asn{65001}, Asn{65011}});
+    CHECK(path.path_length == 2);
+    CHECK(path.is_graceful_shutdown);
+    CHECK(path.large_communities == std::vector{LargeCommunity{65010, 1, 0x0a00000c}});
+}
+
+TEST_CASE("a repetition changes nothing, a withdraw ends it, other prefixes do not count") {
+    Router router;
+    CHECK(router.say({}, attributes(), nlri));
+    CHECK_FALSE(router.say({}, attributes(), nlri));
+    CHECK_FALSE(router.say({}, attributes(), raw::hex("20cb00710b")));
+    CHECK_FALSE(router.say(raw::hex("20cb00710b"), {}, {}));
+    CHECK(router.say({}, attributes(raw::hex("80040400000005")), nlri)); // MED
+    CHECK(router.say(nlri, {}, {}));
+    CHECK(router.paths.all().empty());
+}
+
+TEST_CASE("our own AS number in the path is no reason to drop it") {
+    Router router;
+    CHECK(router.say({}, raw::hex("40010100 40020a0202 0000fde9 0000fdf2 4003040a00000b"), nlri));
+    CHECK(router.paths.all().at(vip).at(0).as_path.back() == Asn{65010});
+}
+
+TEST_CASE("RFC 7606 §2: a route with a malformed attribute counts as withdrawn") {
+    Router router;
+    CHECK(router.say({}, attributes(), nlri));
+    CHECK(router.say({}, raw::hex("40010103 40020a0202 0000fde9 0000fdf3 4003040a00000c"), nlri));
+    CHECK(router.paths.all().empty());
+}
+
+TEST_CASE("RFC 7911: paths of one prefix are told apart, and at most 64 are kept") {
+    Router router;
+    router.context.add_path = {true, true};
+    for (std::uint32_t id = 1; id <= 100; ++id) {
+        router.say({}, attributes(), raw::join({raw::u32(id), nlri}));
+    }
+    CHECK(router.paths.all().at(vip).size() == 64);
+    CHECK(router.say(raw::join({raw::u32(1), nlri}), {}, {}));
+    CHECK(router.paths.all().at(vip).size() == 63);
+}
+
+TEST_CASE("RFC 6793 §4.2.3: the AS4_PATH of a two-octet speaker fills in the real numbers") {
+    Router router;
+    router.context.four_octet_asn = false;
+    CHECK(router.say({},
+                     raw::hex("40010100"
+                              "4002060202 fde9 5ba0" // 65001 AS_TRANS
+                              "4003040a00000c"
+                              "c011060201 fa56ea01"), // 4200000001
+                     nlri));
+    CHECK(router.paths.all().at(vip).at(0).as_path == std::vector{Asn{65001}, Asn{4200000001}});
+}
+
+TEST_CASE("what is no longer watched is forgotten") {
+    Router router;
+    router.paths.watch({vip, other});
+    router.say({}, attributes(), raw::join({nlri, raw::hex("20cb00710b")}));
+    CHECK(router.paths.all().size() == 2);
+    CHECK(router.paths.watch({other}));
+    CHECK(router.paths.all().size() == 1);
+    CHECK_FALSE(router.paths.forget(Family::Ipv6));
+    CHECK(router.paths.forget(Family::Ipv4));
+    CHECK_FALSE(router.paths.forget_all());
+}
