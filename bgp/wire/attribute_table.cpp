@@ -4,6 +4,7 @@
 #include "bgp/wire/attribute_table.hpp"
 
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "bgp/wire/as_path.hpp"
@@ -15,9 +16,10 @@ namespace anyvip::bgp::wire {
 
 namespace {
 
+// The three kinds of attributes by their flags (RFC 4271 §5).
 constexpr std::uint8_t well_known = flag_transitive;
-constexpr std::uint8_t optional_transitive = flag_optional | flag_transitive;
-constexpr std::uint8_t optional_non_transitive = flag_optional;
+constexpr std::uint8_t transitive = flag_optional | flag_transitive;
+constexpr std::uint8_t optional = flag_optional;
 
 constexpr LengthRule exactly(std::uint16_t octets) {
     return {octets, octets, 1};
@@ -125,44 +127,44 @@ void read_communities(UpdateJudge& judge, const Attribute& attribute) {
     judge.update.communities = attribute.value;
 }
 
-void read_extended_communities(UpdateJudge& judge, const Attribute& attribute) {
+void read_extended(UpdateJudge& judge, const Attribute& attribute) {
     judge.update.extended_communities = attribute.value;
 }
 
-void read_large_communities(UpdateJudge& judge, const Attribute& attribute) {
+void read_large(UpdateJudge& judge, const Attribute& attribute) {
     judge.update.large_communities = attribute.value;
 }
 
+using enum AttributeType;
 using enum Severity;
 using enum Scope;
-using Type = AttributeType;
 
 // clang-format off
-constexpr std::array rows{
-    //           type                       flags                    mistake          from whom         length         value
-    AttributeRow{Type::Origin,              well_known,              TreatAsWithdraw, Everybody,        exactly(1),    read_origin},
-    AttributeRow{Type::AsPath,              well_known,              TreatAsWithdraw, Everybody,        at_least(0),   read_as_path},
-    AttributeRow{Type::NextHop,             well_known,              TreatAsWithdraw, Everybody,        exactly(4),    read_next_hop},
-    AttributeRow{Type::MultiExitDisc,       optional_non_transitive, TreatAsWithdraw, Everybody,        exactly(4),    read_med},
-    AttributeRow{Type::LocalPref,           well_known,              TreatAsWithdraw, InternalPeers,    exactly(4),    read_local_pref},
-    AttributeRow{Type::AtomicAggregate,     well_known,              Discard,         Everybody,        exactly(0),    read_nothing},
-    AttributeRow{Type::Aggregator,          optional_transitive,     Discard,         Everybody,        at_least(6),   read_aggregator},
-    AttributeRow{Type::Communities,         optional_transitive,     TreatAsWithdraw, Everybody,        items_of(4),   read_communities},
-    AttributeRow{Type::OriginatorId,        optional_non_transitive, TreatAsWithdraw, InternalPeers,    exactly(4),    read_nothing},
-    AttributeRow{Type::ClusterList,         optional_non_transitive, TreatAsWithdraw, InternalPeers,    items_of(4),   read_nothing},
-    AttributeRow{Type::MpReachNlri,         optional_non_transitive, AfiSafiDisable,  Everybody,        at_least(5),   read_mp_reach},
-    AttributeRow{Type::MpUnreachNlri,       optional_non_transitive, AfiSafiDisable,  Everybody,        at_least(3),   read_mp_unreach},
-    AttributeRow{Type::ExtendedCommunities, optional_transitive,     TreatAsWithdraw, Everybody,        items_of(8),   read_extended_communities},
-    AttributeRow{Type::As4Path,             optional_transitive,     Discard,         TwoOctetSpeakers, at_least(6),   read_as4_path},
-    AttributeRow{Type::As4Aggregator,       optional_transitive,     Discard,         TwoOctetSpeakers, exactly(8),    read_aggregator},
-    AttributeRow{Type::LargeCommunities,    optional_transitive,     TreatAsWithdraw, Everybody,        items_of(12),  read_large_communities},
+constexpr AttributeRow rows[] = {
+    // type               flags      mistake         from whom length       value
+    {Origin,              well_known, TreatAsWithdraw, Everybody, exactly(1),   read_origin},
+    {AsPath,              well_known, TreatAsWithdraw, Everybody, at_least(0),  read_as_path},
+    {NextHop,             well_known, TreatAsWithdraw, Everybody, exactly(4),   read_next_hop},
+    {MultiExitDisc,       optional,   TreatAsWithdraw, Everybody, exactly(4),   read_med},
+    {LocalPref,           well_known, TreatAsWithdraw, Internal,  exactly(4),   read_local_pref},
+    {AtomicAggregate,     well_known, Discard,         Everybody, exactly(0),   read_nothing},
+    {Aggregator,          transitive, Discard,         Everybody, at_least(6),  read_aggregator},
+    {Communities,         transitive, TreatAsWithdraw, Everybody, items_of(4),  read_communities},
+    {OriginatorId,        optional,   TreatAsWithdraw, Internal,  exactly(4),   read_nothing},
+    {ClusterList,         optional,   TreatAsWithdraw, Internal,  items_of(4),  read_nothing},
+    {MpReachNlri,         optional,   AfiSafiDisable,  Everybody, at_least(5),  read_mp_reach},
+    {MpUnreachNlri,       optional,   AfiSafiDisable,  Everybody, at_least(3),  read_mp_unreach},
+    {ExtendedCommunities, transitive, TreatAsWithdraw, Everybody, items_of(8),  read_extended},
+    {As4Path,             transitive, Discard,         TwoOctet,  at_least(6),  read_as4_path},
+    {As4Aggregator,       transitive, Discard,         TwoOctet,  exactly(8),   read_aggregator},
+    {LargeCommunities,    transitive, TreatAsWithdraw, Everybody, items_of(12), read_large},
 };
 // clang-format on
 
 /// Row number plus one by type; 0: no row.
 constexpr auto row_of_type = [] {
     std::array<std::uint8_t, 256> index{};
-    for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t i = 0; i < std::size(rows); ++i) {
         index[static_cast<std::uint8_t>(rows[i].type)] = static_cast<std::uint8_t>(i + 1);
     }
     return index;
@@ -176,11 +178,11 @@ const AttributeRow* find_row(std::uint8_t type) {
 }
 
 void judge_attribute(UpdateJudge& judge, const AttributeRow& row, const Attribute& attribute) {
-    if (row.scope == InternalPeers && !judge.context.is_internal) {
+    if (row.scope == Internal && !judge.context.is_internal) {
         judge.note(errors::attribute_from_external_peer(attribute));
         return;
     }
-    if (row.scope == TwoOctetSpeakers && judge.context.four_octet_asn) {
+    if (row.scope == TwoOctet && judge.context.four_octet_asn) {
         judge.note(errors::as4_from_four_octet_speaker(attribute));
         return;
     }
@@ -196,7 +198,7 @@ void judge_attribute(UpdateJudge& judge, const AttributeRow& row, const Attribut
     }
     Error error = has_wrong_flags ? errors::attribute_flags(attribute, row.on_error)
                                   : errors::attribute_length(attribute, row.on_error);
-    if (row.scope == TwoOctetSpeakers) {
+    if (row.scope == TwoOctet) {
         judge.note(std::move(error)); // RFC 6793 §6: discarded, never more
     } else {
         judge.fault(std::move(error));

@@ -13,8 +13,8 @@ namespace anyvip::bgp::wire {
 /// From whom an attribute is taken at all; from others it is discarded unread.
 enum class Scope : std::uint8_t {
     Everybody,
-    InternalPeers,    ///< RFC 7606 §7.5, §7.9, §7.10
-    TwoOctetSpeakers, ///< RFC 6793 §4.1
+    Internal, ///< internal peers: RFC 7606 §7.5, §7.9, §7.10
+    TwoOctet, ///< two-octet speakers: RFC 6793 §4.1
 };
 
 /// Lengths that an attribute can have.

@@ -244,7 +244,7 @@ Error invalid_next_hop(const Attribute& attribute, const IpAddress& next_hop) {
 
 Error unusable_next_hop(const Attribute& attribute, const IpAddress& next_hop) {
     return attribute_error(8,
-                           Severity::TreatAsWithdraw,
+                           Severity::Discard,
                            "multiprotocol-next-hop",
                            attribute,
                            "next hop " + anyvip::to_string(next_hop) + " is not usable");

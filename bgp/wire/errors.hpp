@@ -62,7 +62,8 @@ namespace anyvip::bgp::wire::errors {
 /// RFC 4271 §6.3: the leftmost AS must be the external peer's.
 [[nodiscard]] Error wrong_first_as(const Attribute& attribute, Asn expected);
 [[nodiscard]] Error invalid_next_hop(const Attribute& attribute, const IpAddress& next_hop);
-/// A next hop in MP_REACH_NLRI that no packet can be sent to.
+/// A next hop in MP_REACH_NLRI that no packet can be sent to, such as the ::ffff:A.B.C.D of FRR on
+/// IPv4 sessions. It is dropped, the path stays visible.
 [[nodiscard]] Error unusable_next_hop(const Attribute& attribute, const IpAddress& next_hop);
 /// RFC 4760 §7
 [[nodiscard]] Error malformed_multiprotocol(const Attribute& attribute, std::string_view detail);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the two multiprotocol attributes may hold. DEVIATION RFC 7606 §7.11: where others reset, a
-// malformed one disables its family (RFC 4760 §7), so that our own announcements live on.
+// What the two multiprotocol attributes may hold. Where others reset the session, a malformed one
+// disables its family (RFC 4760 §7, which RFC 7606 §7.11 leaves open), so that our own
+// announcements live on.
 #include "bgp/wire/multiprotocol.hpp"
 
 #include <string>

@@ -18,7 +18,6 @@
 namespace anyvip::bgp::wire {
 
 // ---- out
-// ----------------------------------------------------------------------------------------------------------
 
 /// What encoding depends on beyond the route itself.
 struct EncodeContext {
@@ -28,15 +27,16 @@ struct EncodeContext {
         true; ///< false: AS_TRANS and AS4_PATH towards a two-octet speaker (RFC 6793 §4.2.2)
 };
 
-/// One UPDATE that announces as many of `prefixes` (one family, same attributes) as fit into 4096
-/// octets, appended to `out`. Returns how many were taken, at least one. IPv4 with an IPv4 next hop
-/// is classic NLRI; everything else is MP_REACH_NLRI.
+/// One UPDATE that announces as many of `prefixes` (not empty, one family, same attributes) as fit
+/// into 4096 octets, appended to `out`. Returns how many were taken, at least one: the attributes
+/// must leave room for that (about 900 communities do). IPv4 with an IPv4 next hop is classic NLRI;
+/// everything else is MP_REACH_NLRI.
 std::size_t encode_announce(std::span<const Prefix> prefixes,
                             const PathAttributes& attributes,
                             const EncodeContext& context,
                             std::vector<std::uint8_t>& out);
 
-/// One UPDATE that withdraws as many of `prefixes` (one family) as fit. `multiprotocol`:
+/// One UPDATE that withdraws as many of `prefixes` (not empty, one family) as fit. `multiprotocol`:
 /// MP_UNREACH_NLRI also for IPv4, as it is announced on sessions with an IPv6 next hop (RFC 8950).
 /// IPv6 is always MP_UNREACH_NLRI.
 std::size_t encode_withdraw(std::span<const Prefix> prefixes,
@@ -47,7 +47,6 @@ std::size_t encode_withdraw(std::span<const Prefix> prefixes,
 void encode_end_of_rib(Family family, std::vector<std::uint8_t>& out);
 
 // ---- in
-// -----------------------------------------------------------------------------------------------------------
 
 /// What decoding depends on: the outcome of the OPEN exchange and of the configuration.
 struct DecodeContext {
@@ -110,7 +109,7 @@ struct Update {
     std::optional<Family> end_of_rib;
 
     std::optional<IpAddress> next_hop;  ///< NEXT_HOP, of `announced`
-    std::optional<NextHop> mp_next_hop; ///< of `mp_announced`
+    std::optional<NextHop> mp_next_hop; ///< of `mp_announced`; nullopt when it is not usable
     std::optional<std::uint8_t> origin;
     std::optional<std::uint32_t> med;
     std::optional<std::uint32_t> local_pref;

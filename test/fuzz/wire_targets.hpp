@@ -197,7 +197,7 @@ inline void update(Octets input) {
     if (update.verdict < Severity::TreatAsWithdraw) {
         require(update.announced.empty() || (update.next_hop && update.origin),
                 "usable IPv4 routes have their mandatory attributes");
-        require(update.mp_announced.empty() || (update.mp_next_hop && update.origin),
+        require(update.mp_announced.empty() || update.origin.has_value(),
                 "usable multiprotocol routes have their mandatory attributes");
     }
 }

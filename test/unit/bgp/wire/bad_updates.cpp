@@ -309,21 +309,21 @@ BadInputs multiprotocol_rows() {
         {"next hop ::",
          "unusable_next_hop",
          v6_route("80 0e 19 0002 01 10 16*00 00 18 20010d"),
-         "3/8 treat-as-withdraw multiprotocol-next-hop "
+         "3/8 discard multiprotocol-next-hop "
          "800e1900020110"
          "00000000000000000000000000000000"
          "001820010d"},
         {"next hop multicast",
          "unusable_next_hop",
          v6_route("80 0e 19 0002 01 10 ff02 13*00 01 00 18 20010d"),
-         "3/8 treat-as-withdraw multiprotocol-next-hop "
+         "3/8 discard multiprotocol-next-hop "
          "800e1900020110"
          "ff020000000000000000000000000001"
          "001820010d"},
         {"next hop ::ffff:10.0.0.1",
          "unusable_next_hop",
          v6_route("80 0e 19 0002 01 10 10*00 ffff 0a000001 00 18 20010d"),
-         "3/8 treat-as-withdraw multiprotocol-next-hop "
+         "3/8 discard multiprotocol-next-hop "
          "800e1900020110"
          "00000000000000000000ffff0a000001"
          "001820010d"},
