@@ -108,9 +108,6 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
 
     std::optional<ConnectAttempt> attempt;
     std::array<std::shared_ptr<Connection>, slots.size()> connections;
-    /// Incoming connection that a newer one has taken the place of; the Peer's next CloseAction for
-    /// that slot means this one (RFC 4724 §5).
-    std::shared_ptr<Connection> replaced;
     std::vector<std::shared_ptr<GracefulClose>> closing;
     boost::asio::steady_timer poll_timer;
     milliseconds poll_interval = first_poll;
@@ -223,9 +220,7 @@ void PeerDriver::Impl::start_connect() {
 }
 
 void PeerDriver::Impl::close(const CloseAction& action) {
-    std::shared_ptr<Connection>& place =
-        action.slot == Slot::Incoming && replaced ? replaced : at(action.slot);
-    const std::shared_ptr<Connection> connection = std::exchange(place, nullptr);
+    const std::shared_ptr<Connection> connection = std::exchange(at(action.slot), nullptr);
     if (!connection) {
         return;
     }
@@ -266,7 +261,8 @@ void PeerDriver::Impl::connect_answered(ConnectAttempt::Result result) {
 
 void PeerDriver::Impl::begin(Slot slot, Descriptor socket, const Endpoints& ends) {
     if (at(slot)) {
-        replaced = std::exchange(at(slot), nullptr);
+        // RFC 4724 §5: a newer connection of the same peer means that this one is dead there.
+        std::ignore = set_abortive_close(at(slot)->socket.native_handle());
     }
     at(slot) = std::make_shared<Connection>(std::move(socket));
     wait_for_read(slot);
@@ -406,7 +402,6 @@ void PeerDriver::Impl::poll_acknowledgements() {
 void PeerDriver::Impl::stop() {
     attempt.reset();
     connections = {};
-    replaced.reset();
     poll_timer.cancel();
 }
 
