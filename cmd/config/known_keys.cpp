@@ -17,7 +17,13 @@ std::vector<std::string> known_keys() {
     read_daemon(context, section("[daemon]"), config.daemon);
     read_drain(context, section("[drain]"), config.drain);
     static_cast<void>(read_hook(context, section("[[hook]]")));
-    static_cast<void>(read_peer(context, section("[[peer]]"), config.node));
+    // The inner tables are looked into only when they are there.
+    const Table tables{
+        .entries = {{.key = "bfd", .where = {}, .value = {.where = {}, .data = empty}},
+                    {.key = "tcp_ao", .where = {}, .value = {.where = {}, .data = empty}}}};
+    Section peer = section("[[peer]]");
+    peer.own = &tables;
+    static_cast<void>(read_peer(context, peer, config.node));
     static_cast<void>(read_check(context, section("[[check]]")));
     static_cast<void>(read_vip(context, section("[[vip]]"), config, used));
     for (const std::string_view type : check_types) {

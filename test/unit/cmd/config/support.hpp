@@ -13,11 +13,14 @@
 
 namespace anyvip::cmd::test {
 
-/// Knows the programs under /bin, the files under /etc/keys and the user "nobody".
+/// Knows the programs under /bin and /usr/lib/anyvip, the files under /etc/keys and the user
+/// "nobody".
 class FakeHost final : public Host {
   public:
     std::string program_problem(const std::string& path) const override {
-        return path.starts_with("/bin/") ? "" : '"' + path + "\": No such file or directory";
+        return path.starts_with("/bin/") || path.starts_with("/usr/lib/anyvip/")
+                   ? ""
+                   : '"' + path + "\": No such file or directory";
     }
 
     std::string file_problem(const std::string& path, bool is_secret) const override {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Manual page and completions know every command and every option.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cmd/client/commands.hpp"
+
+using namespace anyvip::client;
+
+namespace {
+
+[[nodiscard]] std::string read_file(std::string_view below_root) {
+    std::string root = __FILE__;
+    for (int i = 0; i < 5; ++i) {
+        root.resize(root.rfind('/'));
+    }
+    std::ifstream file(root + '/' + std::string(below_root));
+    REQUIRE_MESSAGE(file.good(), below_root);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+} // namespace
+
+TEST_CASE("bash and zsh completion and anyvip(1) know every command and option") {
+    const std::string bash = read_file("etc/completion/anyvip.bash");
+    const std::string zsh = read_file("etc/completion/_anyvip");
+    const std::string page = read_file("etc/man/anyvip.1");
+    for (const Command& command : commands()) {
+        const std::string name(command.name);
+        CHECK_MESSAGE(bash.find(' ' + name) != std::string::npos, name);
+        CHECK_MESSAGE(zsh.find('\'' + name + ':') != std::string::npos, name);
+        CHECK_MESSAGE(page.find(".It Cm " + name) != std::string::npos, name);
+        for (const Option& option : command.options) {
+            const std::string word(option.name.substr(0, option.name.find(',')));
+            CHECK_MESSAGE(bash.find("--" + word) != std::string::npos, word);
+            CHECK_MESSAGE(zsh.find("--" + word) != std::string::npos, word);
+            const bool is_on_page = page.find("Fl Fl " + word) != std::string::npos ||
+                                    (word == "follow" && page.find("Fl f") != std::string::npos);
+            CHECK_MESSAGE(is_on_page, word);
+        }
+    }
+}
