@@ -51,7 +51,7 @@ _anyvip() {
     else
         case $command in
         "" | help)
-            words="status vips peers checks routes explain drain undrain doctor flows check events
+            words=" status vips peers checks routes explain drain undrain doctor flows check events
                    reload reset watch version help"
             ;;
         vips | explain | drain | undrain | flows) words=$(_anyvip_names vips) ;;
