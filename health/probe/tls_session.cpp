@@ -32,11 +32,15 @@ struct Free {
 using Context = std::unique_ptr<SSL_CTX, Free>;
 using Session = std::unique_ptr<SSL, Free>;
 
+/// The first error is the cause, those after it are where it passed through.
 std::string openssl_error(std::string_view fallback) {
-    const unsigned long code = ::ERR_peek_last_error();
+    const unsigned long code = ::ERR_peek_error();
     ::ERR_clear_error();
+    if (::ERR_GET_LIB(code) == ERR_LIB_SYS) {
+        return std::error_code(::ERR_GET_REASON(code), std::system_category()).message();
+    }
     const char* const reason = code == 0 ? nullptr : ::ERR_reason_error_string(code);
-    return reason == nullptr ? std::string(fallback) : std::string(reason);
+    return std::string(reason == nullptr ? fallback : std::string_view(reason));
 }
 
 /// The trusted certificates, read again when the file has changed.
