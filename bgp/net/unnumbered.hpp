@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unnumbered peers: the router's link-local address is learnt from its Router Advertisements, and
+// it learns ours from those that we send.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "bgp/ip.hpp"
+
+namespace anyvip::bgp::net {
+
+/// Neighbour discovery on one interface. The interface may come, go and come again. Needs
+/// CAP_NET_RAW.
+class RouterDiscovery {
+  public:
+    /// `advertises`: Router Advertisements with lifetime 0 are sent (`ra` of the peer).
+    /// `on_change` runs from the loop whenever `router` or `problem` has changed.
+    RouterDiscovery(boost::asio::io_context& io,
+                    std::string interface,
+                    bool advertises,
+                    std::function<void()> on_change);
+    ~RouterDiscovery();
+    RouterDiscovery(const RouterDiscovery&) = delete;
+    RouterDiscovery& operator=(const RouterDiscovery&) = delete;
+
+    /// The one router on the link; nullopt while none or several are heard. A lone router is
+    /// remembered when it falls silent: its session tells whether it is alive.
+    [[nodiscard]] std::optional<IpAddress> router() const;
+
+    /// Why there is no router, one line; empty when there is one or none has spoken yet.
+    [[nodiscard]] std::string problem() const;
+
+  private:
+    struct Impl;
+    std::shared_ptr<Impl> impl_;
+};
+
+} // namespace anyvip::bgp::net
