@@ -143,7 +143,7 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
     Instant last_round;
     std::map<IpAddress, Instant> routers; ///< until when each counts
     std::string socket_problem;
-    std::pair<std::optional<IpAddress>, std::string> reported;
+    std::pair<std::optional<IpAddress>, std::string> reported{std::nullopt, "0"};
 };
 
 RouterDiscovery::RouterDiscovery(boost::asio::io_context& io,
