@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// anyvipd, the daemon: command line and exit status. Everything else is in cmd/daemon.
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+
+#include "cmd/config/config.hpp"
+#include "cmd/daemon/runtime.hpp"
+
+namespace {
+
+namespace options = boost::program_options;
+using anyvip::cmd::Config;
+
+// CONTRACT section 1.
+enum ExitStatus { clean = 0, cannot_run = 1, bad_command_line = 2, bad_configuration = 78 };
+
+struct CommandLine {
+    std::string file = "/etc/anyvip/anyvip.toml";
+    std::string log_level;
+    bool is_check = false;
+    bool is_dump = false;
+};
+
+options::options_description describe(CommandLine& line) {
+    options::options_description description("Options");
+    auto add = description.add_options();
+    add("config,c",
+        options::value(&line.file)->value_name("FILE"),
+        "configuration file (default /etc/anyvip/anyvip.toml)");
+    add("check",
+        options::bool_switch(&line.is_check),
+        "validate the configuration, print every problem");
+    add("dump-config",
+        options::bool_switch(&line.is_dump),
+        "print the effective configuration as TOML, secrets hidden");
+    add("log-level",
+        options::value(&line.log_level)->value_name("LEVEL"),
+        "error, warning, info or debug; overrides the configuration");
+    add("version", "print the version");
+    add("help,h", "print this help");
+    return description;
+}
+
+void print_help(const options::options_description& description) {
+    std::cout << "Usage: anyvipd [-c FILE] [--check] [--dump-config] [--log-level LEVEL]\n"
+                 "Announces VIPs over BGP while their health checks pass. Runs in the foreground, "
+                 "logs to stderr.\n\n"
+              << description
+              << "\nSIGTERM, SIGINT: withdraw, serve on until traffic has ended, stop; a second "
+                 "one stops at once.\n"
+                 "SIGHUP: reload. Manual: anyvipd(8), anyvip.toml(5), anyvip(1).\n";
+}
+
+bool apply_log_level(Config& config, const std::string& name) {
+    using anyvip::cmd::LogLevel;
+    for (const auto& [level, text] : {std::pair(LogLevel::Error, "error"),
+                                      std::pair(LogLevel::Warning, "warning"),
+                                      std::pair(LogLevel::Info, "info"),
+                                      std::pair(LogLevel::Debug, "debug")}) {
+        if (name == text) {
+            config.daemon.log_level = level;
+            return true;
+        }
+    }
+    return false;
+}
+
+int run(const CommandLine& line) {
+    auto loaded = anyvip::cmd::load_config(line.file);
+    if (!loaded) {
+        for (const anyvip::cmd::Problem& problem : loaded.error()) {
+            std::cerr << anyvip::cmd::to_string(problem, line.file) << '\n';
+        }
+        return bad_configuration;
+    }
+    if (!line.log_level.empty() && !apply_log_level(*loaded, line.log_level)) {
+        std::cerr << "anyvipd: --log-level must be error, warning, info or debug, not \""
+                  << line.log_level << "\"\n";
+        return bad_command_line;
+    }
+    if (line.is_dump) {
+        std::cout << anyvip::cmd::dump_config(*loaded);
+        return clean;
+    }
+    if (line.is_check) {
+        std::cout << line.file << ": the configuration is valid\n";
+        return clean;
+    }
+    const std::string problem =
+        anyvip::cmd::run_daemon(*std::move(loaded), {line.file, line.log_level});
+    if (!problem.empty()) {
+        std::cerr << "anyvipd: " << problem << '\n';
+        return cannot_run;
+    }
+    return clean;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CommandLine line;
+    const options::options_description description = describe(line);
+    try {
+        options::variables_map values;
+        const options::positional_options_description no_positionals;
+        options::store(options::command_line_parser(argc, argv)
+                           .options(description)
+                           .positional(no_positionals)
+                           .run(),
+                       values);
+        options::notify(values);
+        if (values.contains("help")) {
+            print_help(description);
+            return clean;
+        }
+        if (values.contains("version")) {
+            std::cout << "anyvipd " ANYVIP_VERSION "\n";
+            return clean;
+        }
+    } catch (const options::error& error) {
+        std::cerr << "anyvipd: " << error.what() << "; see anyvipd --help\n";
+        return bad_command_line;
+    }
+    return run(line);
+}

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/runtime.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <utility>
+#include <variant>
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "cmd/config/config.hpp"
+#include "cmd/daemon/control.hpp"
+#include "cmd/daemon/drain_store.hpp"
+#include "cmd/daemon/event_log.hpp"
+#include "cmd/daemon/http_server.hpp"
+#include "cmd/daemon/identity.hpp"
+#include "cmd/daemon/log.hpp"
+#include "cmd/daemon/measurement.hpp"
+#include "cmd/daemon/metrics.hpp"
+#include "cmd/daemon/peers.hpp"
+#include "cmd/daemon/probe_runner.hpp"
+#include "cmd/daemon/systemd.hpp"
+#include "cmd/daemon/wall_time.hpp"
+#include "vip/kernel/address_kernel.hpp"
+#include "vip/kernel/local.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+namespace asio = boost::asio;
+using ErrorCode = boost::system::error_code;
+
+template <class... Functions> struct Overload : Functions... {
+    using Functions::operator()...;
+};
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32U) | device();
+}
+
+class Runtime {
+  public:
+    Runtime(Config config, RunOptions options)
+        : options_(std::move(options)), config_(std::move(config)) {}
+
+    std::string run();
+
+  private:
+    std::string start();
+    void make_state_directory();
+    std::string open_api();
+    void watch_signals();
+    void on_signal(int signal);
+    void turn();
+    bool settle_once();
+    void execute(const std::vector<Output>& outputs);
+    void add_address(const AddAddress& add);
+    void remove_address(const RemoveAddress& remove);
+    void persist(const Persist& persist);
+    bool publish();
+    void log_event(const Event& event);
+    void arm_timer();
+    void arm_watchdog();
+    void update_service_status();
+    ReloadOutcome reload(bool is_dry_run);
+    void finish();
+
+    RunOptions options_;
+    Config config_;
+    asio::io_context io_{1};
+    Log log_{STDERR_FILENO};
+    ServiceManager service_manager_;
+    EventLog events_;
+    Metrics metrics_;
+    std::optional<Agent> agent_;
+    std::optional<vip::kernel::AddressKernel> addresses_;
+    std::optional<Peers> peers_;
+    std::optional<ProbeRunner> probes_;
+    std::optional<Measurement> measurement_;
+    std::optional<Control> control_;
+    std::unique_ptr<HttpServer> control_socket_;
+    std::unique_ptr<HttpServer> public_listener_;
+    asio::signal_set signals_{io_};
+    asio::steady_timer timer_{io_};
+    asio::steady_timer watchdog_{io_};
+    std::optional<Instant> armed_;
+    std::string persist_error_;
+    std::string service_status_;
+    bool is_status_stale_ = true;
+    bool is_in_turn_ = false;
+    bool is_finished_ = false;
+};
+
+std::string Runtime::run() {
+    std::signal(SIGPIPE, SIG_IGN);
+    if (std::string problem = start(); !problem.empty()) {
+        return problem;
+    }
+    io_.run();
+    return {};
+}
+
+std::string Runtime::start() {
+    log_.configure(config_.daemon.log_level, config_.daemon.log_format);
+    if (std::string problem = complete_identity(config_); !problem.empty()) {
+        return problem;
+    }
+    const Now now = read_clocks();
+    make_state_directory();
+    LoadedDrains drains = load_drains(config_.daemon.state_dir);
+    for (const std::string& warning : drains.warnings) {
+        log_.warning(warning);
+    }
+    agent_.emplace(config_, std::move(drains.state), random_seed(), now);
+    if (std::string problem = open_api(); !problem.empty()) {
+        return problem;
+    }
+    peers_.emplace(io_, *agent_, log_, [this] { turn(); });
+    if (std::string problem = peers_->start(); !problem.empty()) {
+        return problem;
+    }
+    probes_.emplace(
+        io_,
+        [](const IpAddress& address) { return vip::kernel::is_local_address(address); },
+        [this](const ProbeRunner::Finished& finished) {
+            metrics_.observe_check(finished.label, finished.result);
+            agent_->probe_finished(finished.check_id, finished.result, read_clocks());
+            turn();
+            control_->check_finished(finished.label);
+        });
+    measurement_.emplace(io_, *agent_, log_, [this] { turn(); });
+    addresses_.emplace(
+        io_,
+        vip::kernel::AddressCallbacks{[this](const vip::kernel::Observation& seen) {
+                                          agent_->address_observed(seen.prefix,
+                                                                   seen.interface,
+                                                                   seen.state.is_present,
+                                                                   seen.state.is_owned,
+                                                                   read_clocks());
+                                      },
+                                      [this] { turn(); },
+                                      [this](const std::string& text) { log_.info(text); }},
+        vip::kernel::AddressOptions{config_.daemon.state_dir, true});
+    if (const std::error_code error = addresses_->start()) {
+        return "cannot watch addresses through netlink: " + error.message();
+    }
+    measurement_->watch_flows();
+    watch_signals();
+    log_.info("anyvipd " ANYVIP_VERSION ": " + config_.node.name + ", AS " +
+              bgp::to_string(config_.node.asn) + ", router ID " +
+              bgp::to_string(*config_.node.router_id));
+    turn();
+    service_manager_.notify("READY=1");
+    arm_watchdog();
+    return {};
+}
+
+// Without it the daemon works, but drains do not outlive it: said now, not when the first drain
+// fails.
+void Runtime::make_state_directory() {
+    std::error_code error;
+    std::filesystem::create_directories(config_.daemon.state_dir, error);
+    if (error) {
+        log_.warning("cannot make " + config_.daemon.state_dir + ": " + error.message() +
+                     "; drains will not survive a restart");
+    }
+}
+
+std::string Runtime::open_api() {
+    control_.emplace(ControlHost{*agent_,
+                                 events_,
+                                 log_,
+                                 {read_clocks().monotonic, ::getpid()},
+                                 [this] { turn(); },
+                                 [this](bool is_dry_run) { return reload(is_dry_run); },
+                                 [this] { return persist_error_; },
+                                 [this] { return metrics_.text(*agent_, log_.dropped()); }});
+    std::error_code error;
+    const std::string& path = config_.daemon.control;
+    control_socket_ = serve_unix(
+        io_,
+        path,
+        [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
+            control_->handle(request, std::move(responder));
+        },
+        error);
+    if (error == std::errc::address_in_use) {
+        return "another anyvipd is running: it answers on " + path;
+    }
+    if (error) {
+        return "cannot open the control socket " + path + ": " + error.message();
+    }
+    if (config_.daemon.http.empty()) {
+        return {};
+    }
+    public_listener_ = serve_tcp(
+        io_,
+        config_.daemon.http,
+        [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
+            control_->handle_public(request, std::move(responder));
+        },
+        error);
+    if (error) {
+        return "cannot listen on daemon.http " + config_.daemon.http + ": " + error.message();
+    }
+    return {};
+}
+
+void Runtime::watch_signals() {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        signals_.add(signal);
+    }
+    signals_.async_wait([this](ErrorCode error, int signal) {
+        if (!error) {
+            watch_signals();
+            on_signal(signal);
+        }
+    });
+}
+
+void Runtime::on_signal(int signal) {
+    if (signal == SIGHUP) {
+        service_manager_.notify(
+            "RELOADING=1\nMONOTONIC_USEC=" +
+            std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(
+                               read_clocks().monotonic.time_since_epoch())
+                               .count()));
+        static_cast<void>(reload(false));
+        service_manager_.notify("READY=1");
+        return;
+    }
+    log_.info(signal == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
+    service_manager_.notify("STOPPING=1");
+    agent_->stop(read_clocks());
+    turn();
+}
+
+// One turn of the loop: decide, do, write, until nothing new comes of it. Every input ends here, so
+// that the withdraw's octets leave in the same turn as their cause.
+void Runtime::turn() {
+    if (is_in_turn_ || is_finished_) {
+        return; // an answer from within: the loop below sees it
+    }
+    is_in_turn_ = true;
+    const Instant began = read_clocks().monotonic;
+    bool is_withdrawn = false;
+    // Each round needs a new answer of the kernel to go on; the limit only guards against a mistake
+    // of ours.
+    constexpr int most_rounds = 64;
+    for (int round = 0; round < most_rounds && settle_once(); ++round) {
+        is_withdrawn = publish() || is_withdrawn;
+    }
+    is_withdrawn = publish() || is_withdrawn;
+    if (is_withdrawn) {
+        metrics_.observe_withdraw(read_clocks().monotonic - began);
+    }
+    control_->after_turn();
+    if (std::exchange(is_status_stale_, false)) {
+        update_service_status();
+    }
+    is_in_turn_ = false;
+    arm_timer();
+}
+
+// Returns whether something new was learnt. The peers are told first: nothing that they say waits
+// for an output (agent.hpp).
+bool Runtime::settle_once() {
+    agent_->settle(read_clocks());
+    const bool is_told = peers_->drain();
+    const std::vector<Output> outputs = agent_->take_outputs();
+    execute(outputs);
+    return is_told || !outputs.empty();
+}
+
+void Runtime::execute(const std::vector<Output>& outputs) {
+    for (const Output& output : outputs) {
+        std::visit(Overload{[this](const StartProbe& start) { probes_->start(start); },
+                            [this](const CancelProbe& cancel) { probes_->cancel(cancel.check_id); },
+                            [this](const AddAddress& add) { add_address(add); },
+                            [this](const RemoveAddress& remove) { remove_address(remove); },
+                            [this](const Persist& state) { persist(state); },
+                            [this](const Measure& measure) { measurement_->apply(measure); },
+                            [this](const PeerAdded& added) { peers_->add(added.name); },
+                            [this](const PeerRemoved& removed) { peers_->remove(removed.name); },
+                            [this](const PeerRenamed& renamed) {
+                                peers_->rename(renamed.from, renamed.to);
+                            },
+                            [this](const Stopped&) { finish(); }},
+                   output);
+    }
+}
+
+void Runtime::add_address(const AddAddress& add) {
+    if (const std::error_code error = addresses_->add(add.prefix, add.interface)) {
+        agent_->address_failed(add.prefix, add.interface, error.message(), read_clocks());
+    }
+}
+
+void Runtime::remove_address(const RemoveAddress& remove) {
+    if (const std::error_code error = addresses_->remove(remove.prefix, remove.interface)) {
+        log_.warning("cannot remove " + to_string(remove.prefix) + " from " + remove.interface +
+                     ": " + error.message());
+    }
+}
+
+void Runtime::persist(const Persist& persist) {
+    persist_error_ = save_drains(config_.daemon.state_dir, persist.state);
+    if (!persist_error_.empty()) {
+        log_.error("cannot save the drains: " + persist_error_);
+    }
+    agent_->persisted(persist_error_, read_clocks());
+}
+
+// Returns whether a VIP was withdrawn.
+bool Runtime::publish() {
+    bool is_withdrawn = false;
+    for (const Event& event : agent_->take_events()) {
+        is_withdrawn =
+            is_withdrawn || event.event == "vip.withdrawn" || event.event == "vip.drained";
+        metrics_.observe_event(event);
+        events_.add(event);
+        log_event(event);
+        is_status_stale_ = true;
+    }
+    return is_withdrawn;
+}
+
+void Runtime::log_event(const Event& event) {
+    const bool is_bad = event.event == "vip.withdrawn" || event.event == "check.down" ||
+                        event.event == "peer.down" || event.event == "address.removed" ||
+                        event.event == "config.rejected";
+    const std::size_t dot = event.event.find('.');
+    const std::string kind = event.event.substr(0, dot);
+    const std::string what = dot == std::string::npos ? std::string() : event.event.substr(dot + 1);
+    log_.write(is_bad ? LogLevel::Warning : LogLevel::Info,
+               kind + " " + event.name + ": " + what +
+                   (event.reason.empty() ? std::string() : ": " + event.reason));
+}
+
+void Runtime::arm_timer() {
+    const std::optional<Instant> next = agent_->next_deadline();
+    if (next == armed_) {
+        return;
+    }
+    armed_ = next;
+    timer_.cancel();
+    if (!next) {
+        return;
+    }
+    timer_.expires_at(*next);
+    timer_.async_wait([this](ErrorCode error) {
+        if (error) {
+            return;
+        }
+        armed_.reset();
+        peers_->look();
+        agent_->tick(read_clocks());
+        turn();
+    });
+}
+
+void Runtime::arm_watchdog() {
+    const auto interval = service_manager_.watchdog_interval();
+    if (!interval) {
+        return;
+    }
+    service_manager_.notify("WATCHDOG=1");
+    watchdog_.expires_after(*interval);
+    watchdog_.async_wait([this](ErrorCode error) {
+        if (!error) {
+            arm_watchdog();
+        }
+    });
+}
+
+void Runtime::update_service_status() {
+    std::size_t announced = 0;
+    const std::vector<VipView> vips = agent_->vips();
+    for (const VipView& view : vips) {
+        announced += view.state == vip::VipState::Announced ? 1U : 0U;
+    }
+    std::string status = std::string(to_string(agent_->node_state())) + ", " +
+                         std::to_string(announced) + " of " + std::to_string(vips.size()) +
+                         " VIPs announced";
+    if (status != service_status_) {
+        service_manager_.notify("STATUS=" + status);
+        service_status_ = std::move(status);
+    }
+}
+
+ReloadOutcome Runtime::reload(bool is_dry_run) {
+    auto loaded = load_config(options_.config_file);
+    if (!loaded) {
+        ReloadOutcome rejected;
+        for (const Problem& problem : loaded.error()) {
+            rejected.error +=
+                (rejected.error.empty() ? "" : "\n") + to_string(problem, options_.config_file);
+        }
+        if (!is_dry_run) {
+            metrics_.observe_reload(false);
+            const Event event{read_clocks().monotonic,
+                              "config.rejected",
+                              options_.config_file,
+                              rejected.error,
+                              {}};
+            events_.add(event);
+            log_event(event);
+        }
+        return rejected;
+    }
+    loaded->node.router_id = config_.node.router_id; // fixed while it runs
+    if (loaded->node.name.empty()) {
+        loaded->node.name = config_.node.name;
+    }
+    ReloadOutcome outcome{{}, agent_->describe_reload(*loaded)};
+    if (is_dry_run) {
+        return outcome;
+    }
+    config_ = *std::move(loaded);
+    log_.configure(config_.daemon.log_level, config_.daemon.log_format);
+    agent_->reload(config_, read_clocks());
+    peers_->reconfigure();
+    measurement_->watch_flows();
+    metrics_.observe_reload(true);
+    turn();
+    return outcome;
+}
+
+// The graceful stop has ended; connections that still say goodbye get their time.
+void Runtime::finish() {
+    is_finished_ = true;
+    control_socket_.reset();
+    public_listener_.reset();
+    signals_.cancel();
+    watchdog_.cancel();
+    timer_.expires_after(std::chrono::milliseconds(10));
+    timer_.async_wait([this](ErrorCode error) {
+        if (error) {
+            return;
+        }
+        if (peers_->is_quiet()) {
+            log_.info("stopped");
+            io_.stop();
+        } else {
+            finish();
+        }
+    });
+}
+
+} // namespace
+
+std::string run_daemon(Config config, const RunOptions& options) {
+    return Runtime(std::move(config), options).run();
+}
+
+} // namespace anyvip::cmd
