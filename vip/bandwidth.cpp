@@ -32,12 +32,15 @@ std::optional<float> BandwidthRamp::update(const VipConfig& config,
         announced_.reset();
         return std::nullopt;
     }
-    const double wanted = *config.bandwidth_bits_per_second / 8.0 * weight_percent / 100.0 *
-                          ramp_percent(config, up_since, now) / 100.0;
+    const std::uint32_t ramp = ramp_percent(config, up_since, now);
+    const double wanted =
+        *config.bandwidth_bits_per_second / 8.0 * weight_percent / 100.0 * ramp / 100.0;
     const double least = announced_.value_or(0.0) * config.bandwidth_step_percent / 100.0;
-    if (!announced_ || std::abs(wanted - *announced_) >= least) {
+    // The ramp goes in steps itself; its last one may be small, and must reach the whole.
+    if (!announced_ || ramp != ramp_percent_ || std::abs(wanted - *announced_) >= least) {
         announced_ = wanted;
     }
+    ramp_percent_ = ramp;
     return static_cast<float>(*announced_);
 }
 

@@ -26,6 +26,7 @@ class BandwidthRamp {
 
   private:
     std::optional<double> announced_;
+    std::uint32_t ramp_percent_ = 100;
 };
 
 } // namespace anyvip::vip

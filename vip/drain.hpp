@@ -51,20 +51,20 @@ struct DrainState {
 };
 
 struct DrainRequest {
-    std::vector<std::string> vips; ///< empty: the node
-    std::string peer;              ///< not empty: take one router out of use
-    std::optional<std::chrono::milliseconds> deadline;
-    std::optional<std::chrono::milliseconds> until; ///< from now
-    std::string reason;
-    std::string author;
+    std::vector<std::string> vips{}; ///< empty: the node
+    std::string peer{};              ///< not empty: take one router out of use
+    std::optional<std::chrono::milliseconds> deadline{};
+    std::optional<std::chrono::milliseconds> until{}; ///< from now
+    std::string reason{};
+    std::string author{};
     bool force = false;
     bool dry_run = false;
 };
 
 struct UndrainRequest {
-    std::vector<std::string> vips;
-    std::string peer;
-    std::string author;
+    std::vector<std::string> vips{};
+    std::string peer{};
+    std::string author{};
 };
 
 /// `status`: 200 accepted, 404 no such name, 409 refused, 507 not on disk.

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// Drains from the request to the end of traffic, cancelled at every step, across restarts.
+#include <doctest/doctest.h>
+
+#include "test/unit/cmd/agent/stage.hpp"
+
+namespace anyvip::test {
+
+using cmd::DrainOutcome;
+using cmd::NodeState;
+using vip::DrainStep;
+using vip::VipState;
+
+namespace {
+
+const IpAddress www_address = IpAddress::v4(0xcb00710a);
+
+void count_flows(Stage& stage, std::uint64_t flows, std::chrono::milliseconds idle) {
+    stage.agent().flows_counted({{www_address, {flows, idle}}}, stage.now());
+    stage.turn();
+}
+
+cmd::DrainProgress progress(Stage& stage) {
+    const auto all = stage.agent().drain_progress();
+    REQUIRE(all.size() == 1);
+    return all.front();
+}
+
+} // namespace
+
+TEST_CASE(
+    "CONTRACT 3: a drain is on disk first, then GRACEFUL_SHUTDOWN, withdraw, end of traffic") {
+    Stage stage;
+    stage.packets.emplace();
+    stage.turn();
+    stage.log.clear();
+    const vip::DrainReply reply = stage.drain({.reason = "kernel", .author = "root"});
+    CHECK(reply.status == 200);
+    CHECK(reply.changed == std::vector<std::string>{"www"});
+    CHECK(stage.log == std::vector<std::string>{"persist"});
+    REQUIRE(stage.route() != nullptr);
+    CHECK(stage.route()->is_graceful_shutdown);
+    CHECK(stage.state() == VipState::Draining);
+    CHECK(stage.agent().node_state() == NodeState::Draining);
+    CHECK(progress(stage).step == DrainStep::GracefulShutdown);
+
+    stage.pass_time(1s);
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.agent().find_peer("tor1")->is_established());
+    CHECK(stage.state() == VipState::Draining);
+    CHECK(progress(stage).step == DrainStep::Withdrawn);
+    CHECK(stage.measured.flows == std::vector<IpAddress>{www_address});
+    CHECK(stage.measured.packets == std::vector<IpAddress>{www_address});
+
+    count_flows(stage, 3, 1s);
+    stage.pass_time(2s);
+    CHECK(progress(stage).flows == 3U);
+    CHECK(stage.state() == VipState::Draining);
+    count_flows(stage, 1, 5s); // silent for `idle`
+    CHECK(stage.state() == VipState::Drained);
+    CHECK(progress(stage).outcome == DrainOutcome::Ended);
+    CHECK(stage.vip().reason == "drained with the node: kernel (by root)");
+    CHECK(stage.agent().node_state() == NodeState::Drained);
+    CHECK(stage.count("vip.draining") == 1);
+    CHECK(stage.count("vip.drained") == 1);
+}
+
+TEST_CASE("CONTRACT 3: packets that still arrive keep a drain from ending, the deadline ends it") {
+    Stage stage;
+    stage.packets.emplace();
+    stage.turn();
+    (void)stage.drain({.deadline = 10s});
+    stage.pass_time(1s);
+    count_flows(stage, 0, 0ms);
+    for (std::uint64_t packet = 1; packet < 20; ++packet) {
+        (*stage.packets)[www_address] = packet;
+        stage.pass_time(300ms);
+    }
+    CHECK(stage.state() == VipState::Draining);
+    SUBCASE("until they end") {
+        stage.pass_time(700ms);
+        CHECK(stage.state() == VipState::Drained);
+        CHECK(progress(stage).outcome == DrainOutcome::Ended);
+    }
+    SUBCASE("until the deadline") {
+        count_flows(stage, 2, 0ms);
+        stage.pass_time(5s);
+        CHECK(stage.state() == VipState::Drained);
+        CHECK(progress(stage).outcome == DrainOutcome::DeadlinePassed);
+        CHECK(progress(stage).flows == 2U);
+    }
+}
+
+TEST_CASE("CONTRACT 3: nothing acts before the drain is on disk") {
+    Stage stage;
+    stage.turn();
+    stage.disk_answers = false;
+    (void)stage.drain();
+    REQUIRE(stage.disk.size() == 1);
+    CHECK(stage.disk.back().node);
+    CHECK_FALSE(stage.route()->is_graceful_shutdown);
+    CHECK(stage.state() == VipState::Announced);
+    stage.agent().persisted("no space left on device", stage.now());
+    stage.turn();
+    CHECK(stage.route()->is_graceful_shutdown);
+    CHECK(stage.count("drain.unsaved") == 1);
+}
+
+TEST_CASE("CONTRACT 3: undrain cancels at any step") {
+    Stage stage;
+    stage.turn();
+    (void)stage.drain();
+    SUBCASE("while announced with GRACEFUL_SHUTDOWN") {
+        stage.pass_time(500ms);
+    }
+    SUBCASE("while traffic ends") {
+        stage.pass_time(2s);
+    }
+    SUBCASE("after the end") {
+        stage.pass_time(1s);
+        count_flows(stage, 0, 0ms);
+        stage.pass_time(10s);
+        REQUIRE(stage.state() == VipState::Drained);
+    }
+    const vip::DrainReply reply = stage.undrain();
+    CHECK(reply.status == 200);
+    REQUIRE(stage.route() != nullptr);
+    CHECK_FALSE(stage.route()->is_graceful_shutdown);
+    CHECK(stage.state() == VipState::Announced);
+    CHECK(stage.count("vip.undrained") == 1);
+    CHECK(stage.disk.back() == vip::DrainState{});
+    stage.pass_time(2s);
+    CHECK(stage.state() == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 3: a drain survives a restart, by name or by addresses") {
+    Stage first;
+    first.turn();
+    (void)first.drain({.vips = {"www"}, .reason = "disk"});
+    Config config = make_config();
+    SUBCASE("same name") {}
+    SUBCASE("renamed") {
+        config.vips[0].name = "web";
+    }
+    SUBCASE("other addresses") {
+        config.vips[0].addresses = {prefix("203.0.113.11/32")};
+    }
+    Stage second(config, first.disk.back());
+    second.turn();
+    second.pass_time(10s);
+    CHECK(second.routers.at("tor1").routes.empty());
+    CHECK(second.state(config.vips[0].name) == VipState::Drained);
+    CHECK(second.vip(config.vips[0].name).reason == "drained: disk");
+    (void)second.undrain({.vips = {config.vips[0].name}});
+    CHECK(second.state(config.vips[0].name) == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 3: an unreadable state file drains everything until undrain") {
+    vip::DrainState unreadable;
+    unreadable.unreadable = "not JSON";
+    Stage stage(make_config(), unreadable);
+    stage.turn();
+    CHECK(stage.state() == VipState::Drained);
+    CHECK(stage.vip().reason.find("not JSON") != std::string::npos);
+    CHECK(stage.undrain({.vips = {"www"}}).status == 409);
+    CHECK(stage.undrain().status == 200);
+    CHECK(stage.state() == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 3: a health failure or a stop during gshut withdraws at once") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.vips[0].checks = {"web"};
+    Stage stage(config);
+    stage.turn();
+    stage.finish("web", pass());
+    stage.pass_time(2s);
+    (void)stage.drain();
+    REQUIRE(stage.route()->is_graceful_shutdown);
+    SUBCASE("failure") {
+        stage.finish("web", fail());
+    }
+    SUBCASE("stop") {
+        stage.agent().stop(stage.now());
+        stage.turn();
+        CHECK(stage.disk.back().node);
+    }
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.state() == VipState::Draining);
+}
+
+TEST_CASE("CONTRACT 3: holders: unknown names, joining, who remains, the file") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    config.vips.push_back(make_vip("api", "203.0.113.20/32"));
+    Stage stage(config);
+    stage.turn();
+    CHECK(stage.drain({.vips = {"none"}}).status == 404);
+    CHECK(stage.drain({.peer = "none"}).status == 404);
+    CHECK(stage.undrain({.vips = {"none"}}).status == 404);
+    CHECK(stage.drain({.dry_run = true}).changed.size() == 2);
+    CHECK(stage.disk.empty());
+    CHECK(stage.drain({.vips = {"api"}}).changed == std::vector<std::string>{"api"});
+    CHECK(stage.drain().changed == std::vector<std::string>{"www"});
+    CHECK(stage.drain().changed.empty());
+    const vip::DrainReply held = stage.undrain({.vips = {"api"}});
+    CHECK(held.status == 409);
+    CHECK(held.error.find("node") != std::string::npos);
+    stage.agent().drain_file(true, stage.now());
+    stage.turn();
+    const vip::DrainReply by_file = stage.undrain();
+    CHECK(by_file.status == 409);
+    CHECK(by_file.error.find("/etc/drain") != std::string::npos);
+    CHECK(stage.state() == VipState::Draining);
+    stage.agent().drain_file(false, stage.now());
+    stage.turn();
+    CHECK(stage.state() == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 4: --until ends a drain by the wall clock") {
+    Stage stage;
+    stage.turn();
+    (void)stage.drain({.until = 5min});
+    stage.pass_time(299s);
+    CHECK(stage.route() == nullptr);
+    stage.pass_time(2s);
+    CHECK(stage.state() == VipState::Announced);
+    CHECK_FALSE(stage.disk.back().node);
+}
+
+TEST_CASE("CONTRACT 4: drain --peer takes one router out of use, its session stays up") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    Stage stage(config);
+    stage.turn();
+    CHECK(stage.drain({.peer = "tor1"}).changed == std::vector<std::string>{"tor1"});
+    CHECK(stage.route()->is_graceful_shutdown);
+    CHECK_FALSE(stage.route("203.0.113.10/32", "tor2")->is_graceful_shutdown);
+    stage.pass_time(1s);
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.route("203.0.113.10/32", "tor2") != nullptr);
+    CHECK(stage.agent().find_peer("tor1")->is_established());
+    CHECK(stage.state() == VipState::Announced);
+    CHECK(stage.vip().announced_to == std::vector<std::string>{"tor2"});
+    CHECK(stage.disk.back().peers.contains("tor1"));
+    CHECK(stage.undrain({.peer = "tor1"}).status == 200);
+    CHECK(stage.route() != nullptr);
+}
+
+TEST_CASE("gshut = 0s withdraws in the turn of the command") {
+    Config config = make_config();
+    config.drain.gshut = 0ms;
+    Stage stage(config);
+    stage.turn();
+    (void)stage.drain();
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.routers.at("tor1").updates == 2);
+}
+
+} // namespace anyvip::test

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading other nodes from observed paths, and the guard that rests on it.
+#include <doctest/doctest.h>
+
+#include "cmd/agent/keep_last.hpp"
+#include "test/unit/cmd/agent/stage.hpp"
+
+namespace anyvip::test {
+
+using cmd::judge_paths;
+using cmd::Others;
+using cmd::PathFacts;
+
+namespace {
+
+const bgp::Speaker self{bgp::Asn{65010}, bgp::RouterId{0x0a00000b}};
+
+[[nodiscard]] bgp::ObservedPath path_of(std::uint32_t router_id, bool is_leaving = false) {
+    bgp::ObservedPath path;
+    path.next_hop = IpAddress::v4(router_id);
+    path.as_path = {bgp::Asn{65001}, bgp::Asn{65010}};
+    path.large_communities = {{65010, 1, router_id}};
+    path.is_graceful_shutdown = is_leaving;
+    return path;
+}
+
+using PathsById = std::map<std::uint32_t, bgp::ObservedPath>;
+
+[[nodiscard]] PathFacts facts_of(const PathsById& paths) {
+    PathFacts facts;
+    facts.paths = &paths;
+    facts.has_add_path = true;
+    facts.has_end_of_rib = true;
+    facts.own_addresses = {IpAddress::v4(0x0a00000b)};
+    facts.router_addresses = {IpAddress::v4(0x0a000001)};
+    return facts;
+}
+
+/// An UPDATE with path identifiers: 203.0.113.10/32 by these nodes.
+[[nodiscard]] raw::Octets shown(std::uint8_t path_id, std::uint32_t router_id, bool is_leaving) {
+    using namespace raw;
+    Octets attributes = join({hex("40 01 01 00"),
+                              hex("40 02 0a 02 02 0000fde9 0000fdf2"),
+                              hex("40 03 04"),
+                              u32(router_id),
+                              hex("c0 20 0c 0000fdf2 00000001"),
+                              u32(router_id)});
+    if (is_leaving) {
+        attributes = join({attributes, hex("c0 08 04 ffff0000")});
+    }
+    return update({}, attributes, join({u32(path_id), hex("20 cb00710a")}));
+}
+
+[[nodiscard]] raw::Octets gone(std::uint8_t path_id) {
+    return raw::update(raw::join({raw::u32(path_id), raw::hex("20 cb00710a")}), {}, {});
+}
+
+void open_with_add_path(Stage& stage) {
+    stage.routers.at("tor1").has_add_path = true;
+    stage.turn();
+    REQUIRE(stage.route() != nullptr);
+    stage.say("tor1", shown(1, 0x0a00000b, false));
+    stage.say("tor1", raw::update({}, {}, {})); // End-of-RIB
+}
+
+} // namespace
+
+TEST_CASE("CONTRACT 3: another node is seen by its mark, or by its next hop without marks") {
+    PathsById paths{{1, path_of(0x0a00000b)}, {2, path_of(0x0a00000c)}};
+    CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Seen);
+    paths[2].large_communities.clear();
+    CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Seen);
+    paths[2].next_hop = IpAddress::v4(0x0a000001); // the router's own: nothing is known
+    CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Unknown);
+    paths[2].large_communities = {{64999, 1, 5}}; // somebody else's numbers
+    CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Unknown);
+}
+
+TEST_CASE("CONTRACT 3: a backup and a draining node are not seen") {
+    PathsById paths{{1, path_of(0x0a00000b)}, {2, path_of(0x0a00000c)}};
+    SUBCASE("prepending") {
+        paths[2].as_path.insert(paths[2].as_path.end(), 5, self.asn);
+    }
+    SUBCASE("LOCAL_PREF 0") {
+        paths[2].local_pref = 0;
+    }
+    CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Unknown);
+    paths[2] = path_of(0x0a00000c, true);
+    CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Leaving);
+    CHECK(judge_paths(facts_of(paths), self, {}).has_lowest_mark);
+    paths[3] = path_of(0x0a00000a, true);
+    CHECK_FALSE(judge_paths(facts_of(paths), self, {}).has_lowest_mark);
+}
+
+TEST_CASE("CONTRACT 3: none is known only with ADD-PATH, End-of-RIB and our own path shown") {
+    PathsById paths{{1, path_of(0x0a00000b)}};
+    PathFacts facts = facts_of(paths);
+    CHECK(judge_paths(facts, self, {}).others == Others::None);
+    SUBCASE("no ADD-PATH") {
+        facts.has_add_path = false;
+    }
+    SUBCASE("no End-of-RIB") {
+        facts.has_end_of_rib = false;
+    }
+    SUBCASE("nothing shown") {
+        facts.paths = nullptr;
+    }
+    SUBCASE("own path not shown") {
+        paths.clear();
+    }
+    CHECK(judge_paths(facts, self, {}).others == Others::Unknown);
+}
+
+TEST_CASE("CONTRACT 2: keep_last refuses to drain the last node, unless forced") {
+    Stage stage;
+    open_with_add_path(stage);
+    const vip::DrainReply refused = stage.drain();
+    CHECK(refused.status == 409);
+    CHECK(refused.error.find("no other node announces 203.0.113.10/32") != std::string::npos);
+    CHECK(stage.disk.empty());
+    CHECK(stage.state() == vip::VipState::Announced);
+    CHECK(stage.drain({.force = true}).status == 200);
+    stage.pass_time(1s);
+    CHECK(stage.route() == nullptr);
+}
+
+TEST_CASE("CONTRACT 2: keep_last = always refuses what is unknown, never asks nothing") {
+    Config config = make_config();
+    SUBCASE("always") {
+        config.drain.keep_last = vip::KeepLast::Always;
+        Stage stage(config);
+        stage.turn();
+        CHECK(stage.drain().status == 409);
+    }
+    SUBCASE("never") {
+        config.drain.keep_last = vip::KeepLast::Never;
+        Stage stage(config);
+        open_with_add_path(stage);
+        CHECK(stage.drain().status == 200);
+    }
+}
+
+TEST_CASE("CONTRACT 3: the file obeys keep_last and is asked again every 10 s") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    Stage stage(config);
+    open_with_add_path(stage);
+    stage.agent().drain_file(true, stage.now());
+    stage.turn();
+    CHECK(stage.state() == vip::VipState::Announced);
+    CHECK(stage.count("drain.refused") == 1);
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    stage.pass_time(9s);
+    CHECK(stage.state() == vip::VipState::Announced);
+    stage.pass_time(1s);
+    CHECK(stage.state() == vip::VipState::Draining);
+}
+
+TEST_CASE("CONTRACT 3: the guard is asked once more before the withdraw") {
+    Stage stage;
+    open_with_add_path(stage);
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    REQUIRE(stage.drain().status == 200);
+    REQUIRE(stage.route()->is_graceful_shutdown);
+    SUBCASE("the other node has gone: this one stays") {
+        stage.say("tor1", gone(2));
+    }
+    SUBCASE("the other drains too, ours is the lowest mark: this one stays") {
+        stage.say("tor1", shown(2, 0x0a00000c, true));
+    }
+    SUBCASE("the other drains too, and has the lowest mark: this one goes") {
+        stage.say("tor1", gone(2));
+        stage.say("tor1", shown(2, 0x0a00000a, true));
+        stage.pass_time(1s);
+        CHECK(stage.route() == nullptr);
+        return;
+    }
+    stage.pass_time(1s);
+    REQUIRE(stage.route() != nullptr);
+    CHECK_FALSE(stage.route()->is_graceful_shutdown);
+    CHECK(stage.state() == vip::VipState::Announced);
+    CHECK(stage.agent().drain_progress().front().outcome == cmd::DrainOutcome::Cancelled);
+    CHECK_FALSE(stage.disk.back().node);
+    CHECK(stage.count("drain.refused") == 1);
+}
+
+} // namespace anyvip::test

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reload: only the difference, and never a VIP that stays configured withdrawn.
+#include <doctest/doctest.h>
+
+#include "test/unit/cmd/agent/stage.hpp"
+
+namespace anyvip::test {
+
+using vip::VipState;
+
+namespace {
+
+Config checked_config() {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.vips[0].checks = {"web"};
+    return config;
+}
+
+void reload(Stage& stage, const Config& config) {
+    stage.agent().reload(config, stage.now());
+    stage.turn();
+}
+
+} // namespace
+
+TEST_CASE("CONTRACT 5: an equal configuration changes nothing") {
+    Stage stage(checked_config());
+    stage.turn();
+    stage.finish("web", pass());
+    const auto updates = stage.routers.at("tor1").updates;
+    CHECK(stage.agent().describe_reload(checked_config()).empty());
+    reload(stage, checked_config());
+    CHECK(stage.routers.at("tor1").updates == updates);
+    CHECK(stage.count("config.reloaded") == 1);
+}
+
+TEST_CASE("CONTRACT 5: a new or changed check takes over the VIP's verdict") {
+    Stage stage(checked_config());
+    stage.turn();
+    stage.finish("web", pass());
+    Config next = checked_config();
+    next.checks[0].schedule.timeout = 500ms;
+    next.checks.push_back(make_check("deep"));
+    next.checks[1].schedule.fall = 2;
+    next.vips[0].checks = {"web", "deep"};
+    CHECK(stage.agent().describe_reload(next) ==
+          std::vector<std::string>{
+              "check web: changed, keeps its verdict", "check deep: added", "vip www: changed"});
+    reload(stage, next);
+    CHECK(stage.state() == VipState::Announced);
+    CHECK(stage.routers.at("tor1").updates == 1);
+    stage.pass_time(10ms);
+    stage.finish("deep", fail());
+    stage.pass_time(2s);
+    CHECK(stage.routers.at("tor1").updates <= 2);
+}
+
+TEST_CASE("CONTRACT 5: changed attributes are announced again, without a withdraw") {
+    Stage stage;
+    stage.turn();
+    stage.log.clear();
+    Config next = make_config();
+    next.vips[0].prepend = 2;
+    reload(stage, next);
+    CHECK(stage.route()->path_length == 3);
+    CHECK(stage.log.empty());
+}
+
+TEST_CASE("CONTRACT 5: VIPs come, go and are renamed") {
+    Stage stage;
+    stage.turn();
+    stage.log.clear();
+    Config next = make_config();
+    SUBCASE("added") {
+        next.vips.push_back(make_vip("api", "203.0.113.20/32"));
+        reload(stage, next);
+        CHECK(stage.log ==
+              std::vector<std::string>{"add 203.0.113.20/32", "announce 203.0.113.20/32 to tor1"});
+    }
+    SUBCASE("removed: withdrawn, then taken off") {
+        next.vips.clear();
+        reload(stage, next);
+        CHECK(stage.log == std::vector<std::string>{"withdraw 203.0.113.10/32 from tor1"});
+        stage.pass_time(6s);
+        CHECK(stage.kernel.empty());
+        CHECK(stage.count("vip.withdrawn") == 1);
+    }
+    SUBCASE("renamed") {
+        next.vips[0].name = "web";
+        reload(stage, next);
+        CHECK(stage.log.empty());
+        CHECK(stage.state("web") == VipState::Announced);
+    }
+    SUBCASE("removed and back before its address was taken off") {
+        next.vips.clear();
+        reload(stage, next);
+        reload(stage, make_config());
+        stage.pass_time(10s);
+        CHECK(stage.state() == VipState::Announced);
+    }
+}
+
+TEST_CASE("CONTRACT 5: sessions are reset one at a time, drained first") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    Stage stage(config);
+    stage.turn();
+    stage.log.clear();
+    Config next = config;
+    next.peers[0].session.hold_time = 30s;
+    next.peers[1].password = "secret";
+    const auto lines = stage.agent().describe_reload(next);
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0] == "peer tor1: its session is reset, because of: hold_time");
+    CHECK(lines[1] == "peer tor2: its session is reset, because of: password");
+    reload(stage, next);
+    CHECK(stage.route()->is_graceful_shutdown);
+    CHECK_FALSE(stage.route("203.0.113.10/32", "tor2")->is_graceful_shutdown);
+    stage.pass_time(30s);
+    CHECK(stage.route() != nullptr);
+    CHECK_FALSE(stage.route()->is_graceful_shutdown);
+    CHECK(stage.route("203.0.113.10/32", "tor2") != nullptr);
+    const std::vector<std::string> expected{"withdraw 203.0.113.10/32 from tor1",
+                                            "close tor1",
+                                            "announce 203.0.113.10/32 to tor1",
+                                            "withdraw 203.0.113.10/32 from tor2",
+                                            "close tor2",
+                                            "announce 203.0.113.10/32 to tor2"};
+    CHECK(stage.log == expected);
+    CHECK(stage.count("vip.withdrawn") == 0);
+    for (const char* name : {"tor1", "tor2"}) {
+        REQUIRE(stage.routers.at(name).notifications.size() == 1);
+        CHECK(stage.routers.at(name).notifications[0][1] == 6);
+    }
+}
+
+TEST_CASE("CONTRACT 5: peers come, go and are renamed") {
+    Stage stage;
+    stage.turn();
+    stage.log.clear();
+    Config next = make_config();
+    SUBCASE("renamed") {
+        next.peers[0].session.name = "leaf1";
+        reload(stage, next);
+        CHECK(stage.log.empty());
+        CHECK(stage.vip().announced_to == std::vector<std::string>{"leaf1"});
+    }
+    SUBCASE("added") {
+        next.peers.push_back(make_peer("tor2", 2));
+        reload(stage, next);
+        stage.pass_time(1s);
+        CHECK(stage.vip().announced_to == std::vector<std::string>{"tor1", "tor2"});
+    }
+    SUBCASE("removed") {
+        next.peers.clear();
+        reload(stage, next);
+        CHECK(stage.agent().find_peer("tor1") != nullptr);
+        REQUIRE(stage.routers.at("tor1").notifications.size() == 1);
+        CHECK(stage.routers.at("tor1").notifications[0] == raw::hex("06 03"));
+        stage.agent().peer_gone("tor1");
+        CHECK(stage.agent().find_peer("tor1") == nullptr);
+        CHECK(stage.state() == VipState::Withdrawn);
+    }
+}
+
+} // namespace anyvip::test
