@@ -44,7 +44,8 @@ void AdjRibOut::want(const Prefix& prefix, AttributesPtr attributes) {
 void AdjRibOut::schedule(Item& item) {
     const Route& route = item.second;
     if (!route.wanted) {
-        withdrawals_[std::to_underlying(form_of(item))].insert(&item);
+        Pending& form = withdrawals_[std::to_underlying(form_of(item))];
+        form.insert(form.end(), &item);
     } else if (route.must_resend || !same(route.wanted, route.advertised)) {
         Pending& group = announcements_[route.wanted];
         group.insert(group.end(), &item);

@@ -78,7 +78,8 @@ class Bench {
             for (const auto& action : actions) {
                 execute(action);
             }
-            const bool has_written = write(bgp::Slot::Outgoing) | write(bgp::Slot::Incoming);
+            bool has_written = write(bgp::Slot::Outgoing);
+            has_written = write(bgp::Slot::Incoming) || has_written;
             if (actions.empty() && !has_written) {
                 break;
             }

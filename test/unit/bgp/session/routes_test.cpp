@@ -291,7 +291,7 @@ TEST_CASE("U09: a family that cannot be read is ignored, our own routes stay ann
     bench.establish();
     (void)bench.heard();
     const auto path = raw::join({raw::hex("800e260002011020010db8000000000000000000000001"),
-                                 raw::hex("00 80 20010db800030000000000000000010"),
+                                 raw::hex("00 80 20010db8000100000000000000000010"),
                                  raw::hex("40010100 40020602010000fde9")});
     bench.say(raw::update({}, path, {}));
     CHECK(bench.peer.paths().all().size() == 1);
