@@ -88,7 +88,7 @@ std::string last_error() {
 } // namespace
 
 ListenerWatch::ListenerWatch(boost::asio::io_context& io, OnClosed on_closed)
-    : io_(io), on_closed_(std::move(on_closed)), socket_(io), rate_timer_(io) {}
+    : on_closed_(std::move(on_closed)), socket_(io), rate_timer_(io) {}
 
 ListenerWatch::~ListenerWatch() = default;
 

@@ -18,7 +18,7 @@ namespace anyvip::health {
 
 /// Above this many new TCP connections a second in our network namespace the groups are left for a
 /// while: the kernel makes one message for every socket that ends, and that is its price.
-inline constexpr std::uint64_t listener_watch_limit = 20000;
+inline constexpr std::uint64_t listener_watch_limit = 100000;
 
 class ListenerWatch {
   public:
@@ -47,7 +47,6 @@ class ListenerWatch {
     void on_readable();
     void watch_rate();
 
-    boost::asio::io_context& io_;
     OnClosed on_closed_;
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::steady_timer rate_timer_;
