@@ -78,7 +78,15 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
         reply.notes.emplace_back("dry run: nothing was changed");
         return reply;
     }
-    const vip::Hold hold = make_hold(request, now);
+    hold(request, make_hold(request, now));
+    if (reply.changed.empty()) {
+        reply.notes.emplace_back("already drained; joined");
+    }
+    persist();
+    return reply;
+}
+
+void Agent::Impl::hold(const vip::DrainRequest& request, const vip::Hold& hold) {
     const auto note_run = [&](const HolderKey& key, bool is_new) {
         HolderRun& run = runs[key];
         if (is_new) {
@@ -87,7 +95,7 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
         run.deadline = request.deadline ? request.deadline : run.deadline;
         run.is_forced = run.is_forced || request.force;
     };
-    if (is_node) {
+    if (request.vips.empty()) {
         note_run({HolderKey::Kind::Node, {}}, !drains.node);
         if (drains.node) {
             join(*drains.node, hold);
@@ -96,12 +104,11 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
         }
     }
     for (const std::string& name : request.vips) {
-        const VipRecord* record = find_vip(name);
         const bool is_new = !drains.vips.contains(name);
         note_run({HolderKey::Kind::Vip, name}, is_new);
         vip::DrainState::VipHold& held = drains.vips[name];
         held.addresses.clear();
-        for (const Prefix& prefix : record->config.addresses) {
+        for (const Prefix& prefix : find_vip(name)->config.addresses) {
             held.addresses.push_back(to_string(prefix));
         }
         if (is_new) {
@@ -110,11 +117,6 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
             join(held.hold, hold);
         }
     }
-    if (reply.changed.empty()) {
-        reply.notes.emplace_back("already drained; joined");
-    }
-    persist();
-    return reply;
 }
 
 vip::DrainReply Agent::Impl::drain_peer(const vip::DrainRequest& request, Now now) {

@@ -84,6 +84,7 @@ struct Agent::Impl {
 
     // ---- drain_requests.cpp: what operators ask ----
     [[nodiscard]] vip::DrainReply drain(const vip::DrainRequest& request, Now now);
+    void hold(const vip::DrainRequest& request, const vip::Hold& hold);
     [[nodiscard]] vip::DrainReply drain_peer(const vip::DrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain_peer(const vip::UndrainRequest& request);

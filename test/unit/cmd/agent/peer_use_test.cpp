@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What makes a router usable or not beside its session: BFD, a refused transport.
+#include <doctest/doctest.h>
+
+#include "test/unit/cmd/agent/stage.hpp"
+
+namespace anyvip::test {
+
+using cmd::BfdState;
+
+namespace {
+
+void bfd(Stage& stage, BfdState state) {
+    stage.agent().bfd_state("tor1", state, "control detection time expired", stage.now());
+    stage.turn();
+}
+
+Config bfd_config(bool is_strict) {
+    Config config = make_config();
+    config.peers[0].bfd = cmd::BfdConfig{};
+    config.peers[0].bfd->strict = is_strict;
+    return config;
+}
+
+} // namespace
+
+TEST_CASE("RFC 9384: BFD down after up resets the session with Cease/10, once") {
+    Stage stage(bfd_config(false));
+    stage.turn();
+    REQUIRE(stage.route() != nullptr);
+    bfd(stage, BfdState::Down); // it was never up in this session
+    CHECK(stage.routers.at("tor1").notifications.empty());
+    bfd(stage, BfdState::Up);
+    bfd(stage, BfdState::Down);
+    REQUIRE(stage.routers.at("tor1").notifications.size() == 1);
+    CHECK(stage.routers.at("tor1").notifications[0][1] == 10);
+    CHECK(stage.count("bfd.up") == 1);
+    CHECK(stage.count("bfd.down") == 1);
+    CHECK(stage.count("vip.withdrawn") == 1);
+}
+
+TEST_CASE("RFC 5882 §4.2: AdminDown does not reset the session") {
+    Stage stage(bfd_config(false));
+    stage.turn();
+    bfd(stage, BfdState::Up);
+    bfd(stage, BfdState::AdminDown);
+    bfd(stage, BfdState::Down);
+    CHECK(stage.routers.at("tor1").notifications.empty());
+    CHECK(stage.route() != nullptr);
+}
+
+TEST_CASE("CONTRACT 2: with bfd strict the session waits for BFD") {
+    Stage stage(bfd_config(true));
+    stage.turn();
+    CHECK(stage.route() == nullptr);
+    bfd(stage, BfdState::Up);
+    CHECK(stage.route() != nullptr);
+}
+
+TEST_CASE("a peer whose transport is refused never connects until it can") {
+    Stage stage;
+    stage.agent().peer_refused("tor1", "this kernel has no TCP-AO", stage.now());
+    stage.turn();
+    stage.pass_time(10s);
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.agent().peer("tor1")->refused == "this kernel has no TCP-AO");
+    const auto conditions = stage.vip().conditions;
+    REQUIRE_FALSE(conditions.empty());
+    CHECK(conditions[0].name == "session tor1");
+    CHECK(conditions[0].remedy == "this kernel has no TCP-AO");
+    stage.agent().peer_refused("tor1", "", stage.now());
+    stage.pass_time(1s);
+    CHECK(stage.route() != nullptr);
+}
+
+} // namespace anyvip::test
