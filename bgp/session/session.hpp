@@ -108,10 +108,6 @@ class Session {
 
     [[nodiscard]] std::optional<Instant> connect_retry_deadline() const { return connect_retry_; }
 
-    [[nodiscard]] bool has_offered_capabilities() const {
-        return offered_.capabilities.has_value();
-    }
-
     /// Received routes of this family are ignored from now on (RFC 7606 §2 «AFI/SAFI disable»).
     void disable(Family family) { decoding_.families[std::to_underlying(family)] = false; }
 
