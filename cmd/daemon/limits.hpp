@@ -24,4 +24,9 @@ inline constexpr std::chrono::seconds http_write_time{10};
 // Octets that a streaming client (`events -f`, `drain --wait`) may lag behind before it is dropped.
 inline constexpr std::size_t http_stream_backlog_octets = 256 * 1024;
 
+// Hooks: programs running at once, events waiting for a place, and how long one may take.
+inline constexpr std::size_t hooks_running = 8;
+inline constexpr std::size_t hooks_waiting = 256;
+inline constexpr std::chrono::seconds hook_time{10};
+
 } // namespace anyvip::cmd::limits

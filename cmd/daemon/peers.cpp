@@ -5,13 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "cmd/daemon/wall_time.hpp"
+
 namespace anyvip::cmd {
 namespace {
 
 bgp::net::NetConfig net_config(const PeerEntry& entry) {
     bgp::net::NetConfig config;
     config.address = entry.address;
-    config.scope = entry.scope;
+    config.scope = entry.interface.empty() ? entry.scope : entry.interface;
     config.port = entry.port;
     config.listen_port = entry.listen_port;
     config.local_address = entry.local_address;
@@ -50,6 +52,39 @@ void Peers::add(const std::string& name) {
     }
     drivers_[name] = std::make_unique<bgp::net::PeerDriver>(
         io_, *peer, net_config(*entry), own_vips(), on_turn_);
+    if (!entry->interface.empty()) {
+        discover(name, *entry);
+    }
+}
+
+void Peers::discover(const std::string& name, const PeerEntry& entry) {
+    log_.info("peer " + name + ": waiting for a router advertisement on " + entry.interface);
+    discoveries_[entry.interface] = std::make_unique<bgp::net::RouterDiscovery>(
+        io_, entry.interface, entry.ra, [this, interface = entry.interface] {
+            on_router_changed(interface);
+        });
+}
+
+void Peers::on_router_changed(const std::string& interface) {
+    const bgp::net::RouterDiscovery& discovery = *discoveries_.at(interface);
+    for (const auto& [name, driver] : drivers_) {
+        const PeerEntry* entry = find_entry(name);
+        if (entry == nullptr || entry->interface != interface) {
+            continue;
+        }
+        bgp::net::NetConfig config = driver->config();
+        config.address = discovery.router();
+        driver->reconfigure(std::move(config));
+        agent_.peer_refused(name, discovery.problem(), read_clocks());
+        if (!discovery.problem().empty()) {
+            log_.error("peer " + name + ": " + discovery.problem());
+        } else if (discovery.router()) {
+            log_.info("peer " + name + ": the router on " + interface + " is " +
+                      to_string(*discovery.router()));
+        }
+    }
+    listen_or_retry();
+    on_turn_();
 }
 
 void Peers::remove(const std::string& name) {
@@ -57,12 +92,13 @@ void Peers::remove(const std::string& name) {
     if (found == drivers_.end()) {
         return;
     }
-    found->second->drain();
+    std::unique_ptr<bgp::net::PeerDriver> ended = std::move(found->second);
     drivers_.erase(found);
-    agent_.peer_gone(name); // after its driver, which refers to it
-    if (const std::string problem = listen(); !problem.empty()) {
-        log_.warning(problem);
-    }
+    ended->drain();
+    discoveries_.erase(ended->config().scope);
+    listen_or_retry(); // the listeners refer to the drivers, the driver to its Peer
+    ended.reset();
+    agent_.peer_gone(name);
 }
 
 void Peers::rename(const std::string& from, const std::string& to) {
@@ -75,14 +111,16 @@ void Peers::rename(const std::string& from, const std::string& to) {
 void Peers::reconfigure() {
     for (const auto& [name, driver] : drivers_) {
         if (const PeerEntry* entry = find_entry(name)) {
-            driver->reconfigure(net_config(*entry));
+            bgp::net::NetConfig config = net_config(*entry);
+            if (const auto found = discoveries_.find(entry->interface);
+                found != discoveries_.end()) {
+                config.address = found->second->router();
+            }
+            driver->reconfigure(std::move(config));
             driver->set_vips(own_vips());
         }
     }
-    if (const std::string problem = listen(); !problem.empty()) {
-        log_.warning(problem);
-        retry_listening();
-    }
+    listen_or_retry();
 }
 
 std::string Peers::listen() {
@@ -101,12 +139,17 @@ std::string Peers::listen() {
     return fatal;
 }
 
-// A port that was taken at a reload may be free later; peers that we dial work all the while.
-void Peers::retry_listening() {
+// A port that is taken now may be free later; peers that we dial work all the while.
+void Peers::listen_or_retry() {
+    const std::string problem = listen();
+    if (problem.empty()) {
+        return;
+    }
+    log_.warning(problem);
     retry_.expires_after(std::chrono::seconds(5));
     retry_.async_wait([this](boost::system::error_code error) {
-        if (!error && !listen().empty()) {
-            retry_listening();
+        if (!error) {
+            listen_or_retry();
         }
     });
 }

@@ -13,6 +13,7 @@
 
 #include "bgp/net/listener.hpp"
 #include "bgp/net/peer_driver.hpp"
+#include "bgp/net/unnumbered.hpp"
 #include "cmd/agent/agent.hpp"
 #include "cmd/daemon/log.hpp"
 
@@ -44,13 +45,17 @@ class Peers {
     [[nodiscard]] const PeerEntry* find_entry(const std::string& name) const;
     [[nodiscard]] std::set<IpAddress> own_vips() const;
     [[nodiscard]] std::string listen();
-    void retry_listening();
+    void listen_or_retry();
+    void discover(const std::string& name, const PeerEntry& entry);
+    void on_router_changed(const std::string& interface);
 
     boost::asio::io_context& io_;
     Agent& agent_;
     Log& log_;
     std::function<void()> on_turn_;
     std::map<std::string, std::unique_ptr<bgp::net::PeerDriver>> drivers_;
+    /// Of unnumbered peers, by interface: a peer may be renamed.
+    std::map<std::string, std::unique_ptr<bgp::net::RouterDiscovery>> discoveries_;
     bgp::net::Listeners listeners_;
     boost::asio::steady_timer retry_;
 };

@@ -19,6 +19,7 @@
 #include "cmd/daemon/control.hpp"
 #include "cmd/daemon/drain_store.hpp"
 #include "cmd/daemon/event_log.hpp"
+#include "cmd/daemon/hooks.hpp"
 #include "cmd/daemon/http_server.hpp"
 #include "cmd/daemon/identity.hpp"
 #include "cmd/daemon/log.hpp"
@@ -66,6 +67,7 @@ class Runtime {
     void remove_address(const RemoveAddress& remove);
     void persist(const Persist& persist);
     bool publish();
+    void record(const Event& event);
     void log_event(const Event& event);
     void arm_timer();
     void arm_watchdog();
@@ -80,6 +82,7 @@ class Runtime {
     ServiceManager service_manager_;
     EventLog events_;
     Metrics metrics_;
+    Hooks hooks_{io_, log_};
     std::optional<Agent> agent_;
     std::optional<vip::kernel::AddressKernel> addresses_;
     std::optional<Peers> peers_;
@@ -153,6 +156,7 @@ std::string Runtime::start() {
         return "cannot watch addresses through netlink: " + error.message();
     }
     measurement_->watch_flows();
+    hooks_.configure(config_.hooks);
     watch_signals();
     log_.info("anyvipd " ANYVIP_VERSION ": " + config_.node.name + ", AS " +
               bgp::to_string(config_.node.asn) + ", router ID " +
@@ -326,11 +330,16 @@ bool Runtime::publish() {
         is_withdrawn =
             is_withdrawn || event.event == "vip.withdrawn" || event.event == "vip.drained";
         metrics_.observe_event(event);
-        events_.add(event);
-        log_event(event);
+        record(event);
         is_status_stale_ = true;
     }
     return is_withdrawn;
+}
+
+void Runtime::record(const Event& event) {
+    events_.add(event);
+    log_event(event);
+    hooks_.run(events_.all().back());
 }
 
 void Runtime::log_event(const Event& event) {
@@ -411,8 +420,7 @@ ReloadOutcome Runtime::reload(bool is_dry_run) {
                               options_.config_file,
                               rejected.error,
                               {}};
-            events_.add(event);
-            log_event(event);
+            record(event);
         }
         return rejected;
     }
@@ -429,6 +437,7 @@ ReloadOutcome Runtime::reload(bool is_dry_run) {
     agent_->reload(config_, read_clocks());
     peers_->reconfigure();
     measurement_->watch_flows();
+    hooks_.configure(config_.hooks);
     metrics_.observe_reload(true);
     turn();
     return outcome;

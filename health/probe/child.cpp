@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,18 +95,39 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
     return result;
 }
 
-/// Own group, default signals, /dev/null to read, `output` to print to, nothing else inherited.
+/// A file in memory: unlike a pipe it can be filled whole before the child reads, so nobody waits
+/// for it.
+std::expected<int, std::error_code> input_file(const std::string& octets) {
+    const int file = octets.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
+                                    : ::memfd_create("input", MFD_CLOEXEC);
+    if (file < 0) {
+        return std::unexpected(last_error());
+    }
+    if (!octets.empty() &&
+        ::pwrite(file, octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size())) {
+        const std::error_code error = last_error();
+        ::close(file);
+        return std::unexpected(error);
+    }
+    return file;
+}
+
+/// Own group, default signals, `input` to read, `output` to print to, nothing else inherited.
 std::expected<pid_t, std::error_code> launch(const Command& command, int output) {
     auto argv = with_user(command);
     if (!argv) {
         return std::unexpected(argv.error());
     }
     auto env = environment(command.env);
+    const auto input = input_file(command.input);
+    if (!input) {
+        return std::unexpected(input.error());
+    }
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawnattr_init(&attributes);
-    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, *input, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
     ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
@@ -127,6 +149,7 @@ std::expected<pid_t, std::error_code> launch(const Command& command, int output)
                                     pointers(env).data());
     ::posix_spawn_file_actions_destroy(&actions);
     ::posix_spawnattr_destroy(&attributes);
+    ::close(*input);
     if (error != 0) {
         return std::unexpected(std::error_code(error, std::system_category()));
     }

@@ -17,7 +17,8 @@ namespace anyvip::health {
 struct Command {
     std::vector<std::string> argv; ///< argv[0] is a path
     std::map<std::string, std::string> env;
-    std::string user; ///< empty: ours
+    std::string user;    ///< empty: ours
+    std::string input{}; ///< standard input; empty: /dev/null
 };
 
 /// How a child ended: exit status, or the signal that killed it.

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/hooks.hpp"
+
+#include <utility>
+
+#include <fnmatch.h>
+
+#include <boost/asio/post.hpp>
+
+#include "cmd/daemon/limits.hpp"
+
+namespace anyvip::cmd {
+
+Hooks::Hooks(boost::asio::io_context& io, Log& log) : io_(io), log_(log) {}
+
+void Hooks::run(const LoggedEvent& event) {
+    for (const HookConfig& hook : hooks_) {
+        if (::fnmatch(hook.event.c_str(), event.event.c_str(), 0) != 0) {
+            continue;
+        }
+        if (waiting_.size() >= limits::hooks_waiting) {
+            log_.warning("hook " + hook.command.front() + ": not run for " + event.event + " " +
+                         event.name + ": too many are waiting");
+            continue;
+        }
+        health::Command command;
+        command.argv = hook.command;
+        command.user = hook.user;
+        command.input = event.json + "\n";
+        waiting_.push_back(std::move(command));
+    }
+    start_next();
+}
+
+void Hooks::start_next() {
+    while (!waiting_.empty() && running_.size() < limits::hooks_running) {
+        const health::Command command = std::move(waiting_.front());
+        waiting_.pop_front();
+        auto child = health::Child::spawn(io_, command);
+        if (!child) {
+            log_.warning("hook " + command.argv.front() + ": " + child.error().message());
+            continue;
+        }
+        running_.push_back(
+            {command.argv.front(), *std::move(child), boost::asio::steady_timer(io_)});
+        const auto running = std::prev(running_.end());
+        running->child->async_end([this, running](health::Ending ending) {
+            std::string problem;
+            if (ending.signal != 0) {
+                problem = "killed by signal " + std::to_string(ending.signal);
+            } else if (ending.exit_status != 0) {
+                problem = "exit status " + std::to_string(ending.exit_status);
+            }
+            end(running, problem);
+        });
+        running->timeout.expires_after(limits::hook_time);
+        running->timeout.async_wait([this, running](boost::system::error_code error) {
+            if (!error) {
+                end(running, "killed: it took longer than 10 s");
+            }
+        });
+    }
+}
+
+void Hooks::end(std::list<Running>::iterator running, const std::string& problem) {
+    if (!problem.empty()) {
+        log_.warning("hook " + running->name + ": " + problem);
+    }
+    running->timeout.cancel();
+    // The child may be calling us: it lives until it has returned.
+    boost::asio::post(io_, [child = std::shared_ptr<health::Child>(std::move(running->child))] {});
+    running_.erase(running);
+    start_next();
+}
+
+} // namespace anyvip::cmd
