@@ -44,6 +44,10 @@ class Node:
         self.service = fabric.process(role, "service", [sys.executable, SERVICE, role])
         self.daemon = fabric.process(role, "anyvipd", [f"{BIN}/anyvipd", "-c", self.config])
 
+    def table(self, name):
+        """The keys of a table, to be changed before the start."""
+        return next(keys for table, keys in self.tables if table == name)
+
     def write_configuration(self):
         os.makedirs(self.state, exist_ok=True)
         with open(self.config, "w") as file:

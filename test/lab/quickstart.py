@@ -27,25 +27,31 @@ class Story:
 
     def stage(self, title, change, roles):
         """Makes a change under load, waits for the router, counts; then spreads 300 flows."""
-        say(f"\n{len(self.rows) + 1}. {title}")
         with Load(self.lab.client, VIP4) as load:
             start = time.monotonic()
             change()
             self.lab.wait_fib(roles)
             took = time.monotonic() - start
         requests = load.outcomes
-        flows = open_flows(self.lab.client, VIP4, FLOWS)
+        meanwhile = f"{len(requests)} requests meanwhile, {_failures(requests)}"
+        figures = [f"{took:.2f}", len(requests), requests.failed]
+        self._spread(title, figures, f"   right after {took:.2f} s; {meanwhile}.")
+
+    def begin(self, title):
+        """The first stage changes nothing."""
+        self._spread(title, ["-", "-", "-"])
+
+    def _spread(self, title, figures, text=None):
+        say(f"\n{len(self.rows) + 1}. {title}")
+        if text:
+            say(text)
         say(f"   router's kernel, {VIP4}:")
         for device, gateway in self.lab.router_namespace.fib(VIP4).items():
             say(f"      via {gateway} ({device})")
-        spread = flows.spread()
-        names = [node.role for node in self.lab.nodes]
-        say(f"   right after {took:.2f} s; {len(requests)} requests meanwhile, {_failures(requests)}.")
-        say(f"   Then {FLOWS} new flows, {_failures(flows)}.")
-        counts = [spread.get(name, 0) for name in names]
-        self.rows.append(
-            [title, *counts, f"{took:.2f}", len(requests), requests.failed, flows.failed]
-        )
+        flows = open_flows(self.lab.client, VIP4, FLOWS)
+        say(f"   {FLOWS} new flows, {_failures(flows)}.")
+        counts = [flows.spread().get(node.role, 0) for node in self.lab.nodes]
+        self.rows.append([title, *counts, *figures, flows.failed])
 
     def show(self):
         names = [node.role for node in self.lab.nodes]
@@ -62,9 +68,6 @@ def tell(lab):
     one, two, three = lab.nodes
     story = Story(lab)
 
-    def bring_up():
-        pass
-
     def kill_service():
         two.kill_service()
 
@@ -76,7 +79,7 @@ def tell(lab):
         two.start_service()
         three.anyvip("undrain")
 
-    story.stage("All three nodes serve", bring_up, ["node1", "node2", "node3"])
+    story.begin("All three nodes serve")
     story.stage("The service on node2 is killed", kill_service, ["node1", "node3"])
     story.stage("node3 is drained with `anyvip drain`", drain, ["node1"])
     state = three.peer("router")["state"]

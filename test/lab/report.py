@@ -41,7 +41,7 @@ def table(rows, header=None):
     for number, row in enumerate(cells):
         fields = []
         for cell, width in zip(row, widths):
-            is_number = cell.replace(".", "", 1).rstrip("% ").isdigit()
+            is_number = cell == "-" or cell.replace(".", "", 1).rstrip("% ").isdigit()
             fields.append(cell.rjust(width) if is_number else cell.ljust(width))
         lines.append("  ".join(fields).rstrip())
         if header and number == 0:
