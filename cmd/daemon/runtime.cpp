@@ -355,6 +355,9 @@ void Runtime::log_event(const Event& event) {
 }
 
 void Runtime::arm_timer() {
+    if (is_finished_) {
+        return; // the timer serves the end now
+    }
     const std::optional<Instant> next = agent_->next_deadline();
     if (next == armed_) {
         return;
