@@ -97,9 +97,8 @@ bgp::Speaker Agent::Impl::speaker() const {
 }
 
 VipRecord* Agent::Impl::find_vip(std::string_view name) {
-    const auto found =
-        std::ranges::find_if(order, [&](const VipRecord* vip) { return vip->config.name == name; });
-    return found == order.end() ? nullptr : *found;
+    const auto found = by_name.find(name);
+    return found == by_name.end() ? nullptr : found->second;
 }
 
 // ---- the public face

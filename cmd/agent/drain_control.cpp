@@ -222,12 +222,13 @@ std::optional<std::string> Agent::Impl::refuses(const VipRecord& record, bool is
 }
 
 std::optional<Refusal> Agent::Impl::refuses_any(const std::vector<std::string>& names) const {
-    for (const VipRecord* record : order) {
-        if (std::ranges::find(names, record->config.name) == names.end()) {
+    for (const std::string& name : names) {
+        const auto found = by_name.find(name);
+        if (found == by_name.end()) {
             continue;
         }
-        if (auto reason = refuses(*record, false)) {
-            return Refusal{record->config.name, std::move(*reason)};
+        if (auto reason = refuses(*found->second, false)) {
+            return Refusal{name, std::move(*reason)};
         }
     }
     return std::nullopt;

@@ -142,6 +142,7 @@ struct Agent::Impl {
     std::map<std::uint64_t, std::unique_ptr<VipRecord>> vips;
     std::vector<VipRecord*> order;                        // as configured
     std::map<std::string, std::vector<VipRecord*>> users; // of each check
+    std::map<std::string, VipRecord*, std::less<>> by_name;
     std::map<IpAddress, VipRecord*> by_address;
     std::vector<std::uint64_t> dirty;       // a condition has changed: decided in this turn
     std::set<std::uint64_t> stale;          // only what is shown may have changed: in slices

@@ -150,10 +150,12 @@ void Agent::Impl::configure_vips(Instant now) {
         }
     }
     users.clear();
+    by_name.clear();
     by_address.clear();
     order = std::move(kept);
     std::set<Prefix> prefixes;
     for (VipRecord* record : order) {
+        by_name.emplace(record->config.name, record);
         bind(*record, now);
         prefixes.insert(record->config.addresses.begin(), record->config.addresses.end());
     }
