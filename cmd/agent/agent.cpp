@@ -206,6 +206,7 @@ std::vector<Output> Agent::take_outputs() {
 
 std::vector<Event> Agent::take_events() {
     impl_->peers.collect_events(impl_->last_turn);
+    impl_->report_states();
     return std::exchange(impl_->outbox.events, {});
 }
 

@@ -66,6 +66,7 @@ struct Agent::Impl {
     [[nodiscard]] const bgp::RouteIntentPtr& intent_of(VipRecord& record, vip::RouteMode mode);
     void note_exposure(VipRecord& record, Instant now);
     void note_state(VipRecord& record, vip::Decision decision, Instant now);
+    void report_states();
     void note_tracks(VipRecord& record, Instant now);
     void schedule(VipRecord& record, Instant now);
 
@@ -147,6 +148,7 @@ struct Agent::Impl {
     std::vector<std::uint64_t> dirty;       // a condition has changed: decided in this turn
     std::set<std::uint64_t> stale;          // only what is shown may have changed: in slices
     std::set<std::uint64_t> unsent;         // wanted, not yet sent to all
+    std::set<std::uint64_t> unreported;     // the state has changed since the last event
     std::set<std::uint64_t> unacknowledged; // withdrawn, not yet known to all routers
     Deadlines deadlines;
     bgp::RouteIntentPtr last_intent; // VIPs of equal attributes share one

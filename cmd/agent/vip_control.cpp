@@ -282,23 +282,37 @@ void Agent::Impl::note_exposure(VipRecord& record, Instant now) {
 void Agent::Impl::note_state(VipRecord& record, vip::Decision decision, Instant now) {
     const vip::VipState before = record.decision.state;
     record.decision = std::move(decision);
-    if (record.decision.state == before) {
-        return;
+    if (record.decision.state != before) {
+        record.since = now;
+        unreported.insert(record.id);
     }
-    record.since = now;
-    if (record.decision.state == vip::VipState::Starting) {
-        return;
+}
+
+// At the end of the turn: states that were only passed through, such as the moment between the wish
+// for a route and its octets, are nobody's news.
+void Agent::Impl::report_states() {
+    for (const std::uint64_t id : std::exchange(unreported, {})) {
+        const auto found = vips.find(id);
+        if (found == vips.end() || found->second->decision.state == found->second->reported) {
+            continue;
+        }
+        VipRecord& record = *found->second;
+        const vip::VipState before = record.reported;
+        const vip::VipState state = record.decision.state;
+        // At a start a healthy VIP waits here for its first session.
+        const bool is_starting = before == vip::VipState::Starting &&
+                                 state == vip::VipState::Withdrawn &&
+                                 vip::is_healthy(record.conditions.verdict);
+        if (state == vip::VipState::Starting || is_starting) {
+            continue;
+        }
+        record.reported = state;
+        outbox.event(record.since,
+                     "vip." + std::string(vip::to_string(state)),
+                     record.config.name,
+                     record.decision.reason,
+                     {{"from", std::string(vip::to_string(before))}});
     }
-    // At a start a healthy VIP passes through this state on its way to its first UPDATE.
-    if (record.decision.state == vip::VipState::Withdrawn && before == vip::VipState::Starting &&
-        vip::is_healthy(record.conditions.verdict)) {
-        return;
-    }
-    outbox.event(now,
-                 "vip." + std::string(vip::to_string(record.decision.state)),
-                 record.config.name,
-                 record.decision.reason,
-                 {{"from", std::string(vip::to_string(before))}});
 }
 
 void Agent::Impl::schedule(VipRecord& record, Instant now) {

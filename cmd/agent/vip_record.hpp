@@ -67,7 +67,8 @@ struct VipRecord {
 
     vip::Conditions conditions;
     vip::Decision decision;
-    Instant since; ///< of decision.state
+    Instant since;                                    ///< of decision.state
+    vip::VipState reported = vip::VipState::Starting; ///< by the last event
     std::array<Track, tracked_count> tracks;
 
     bool is_dirty = false;

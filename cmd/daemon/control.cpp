@@ -123,6 +123,11 @@ void Control::get_named(std::string_view kind,
         document = peer_document(host_.agent, name);
     } else if (kind == "checks") {
         document = check_document(host_.agent, name);
+        for (const CheckView& view : host_.agent.checks()) {
+            if (view.label == name) {
+                document["tripwires"] = to_array(host_.armed_tripwires(view.id));
+            }
+        }
     } else if (kind == "explain") {
         document = explain_document(host_.agent, name);
     }

@@ -36,6 +36,7 @@ struct ControlHost {
     std::function<ReloadOutcome(bool dry_run)> reload;
     std::function<std::string()> persist_error; ///< of the last Persist; empty: written
     std::function<std::string()> metrics;
+    std::function<std::vector<std::string>(std::uint64_t check_id)> armed_tripwires;
 };
 
 class Control {

@@ -126,7 +126,8 @@ peer_summary(const Agent& agent, const bgp::Peer& peer, const bgp::PeerStatus& s
     document["hold_time_s"] =
         status.hold_time ? status.hold_time->count() : peer.config().hold_time.count();
     document["families"] = family_names(status.families);
-    document["bfd"] = "off";
+    const std::optional<PeerView> view = agent.peer(peer.config().name);
+    document["bfd"] = to_string(view ? view->bfd : BfdState::Off);
     document["advertised"] = status.advertised[0] + status.advertised[1];
     document["received"] = status.received_prefixes;
     document["resets"] = status.resets;
@@ -324,14 +325,31 @@ json::object peer_document(Agent& agent, std::string_view name) {
 }
 
 json::object check_document(const Agent& agent, std::string_view name) {
+    const std::string prefix = std::string(name) + "@";
+    json::array instances;
+    bool is_up = true;
+    bool is_known = true;
     for (const CheckView& view : agent.checks()) {
+        json::object document = check_summary(view);
         if (view.label == name) {
-            json::object document = check_summary(view);
             add_check_details(document, *view.check);
             return document;
         }
+        if (view.label.starts_with(prefix)) {
+            is_up = is_up && view.check->state() == health::State::Up;
+            is_known = is_known && view.check->state() != health::State::Unknown;
+            instances.push_back(std::move(document));
+        }
     }
-    return {};
+    if (instances.empty()) {
+        return {};
+    }
+    // A check with {vip} is the conjunction of its instances.
+    const health::State state = !is_known ? health::State::Unknown
+                                : is_up   ? health::State::Up
+                                          : health::State::Down;
+    return {
+        {"name", name}, {"state", health::to_string(state)}, {"instances", std::move(instances)}};
 }
 
 json::object explain_document(const Agent& agent, std::string_view name) {

@@ -17,6 +17,7 @@
 
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/control.hpp"
+#include "cmd/daemon/drain_file.hpp"
 #include "cmd/daemon/drain_store.hpp"
 #include "cmd/daemon/event_log.hpp"
 #include "cmd/daemon/hooks.hpp"
@@ -29,6 +30,7 @@
 #include "cmd/daemon/probe_runner.hpp"
 #include "cmd/daemon/systemd.hpp"
 #include "cmd/daemon/wall_time.hpp"
+#include "health/probe/tripwires.hpp"
 #include "vip/kernel/address_kernel.hpp"
 #include "vip/kernel/local.hpp"
 
@@ -58,6 +60,7 @@ class Runtime {
     std::string start();
     void make_state_directory();
     std::string open_api();
+    void apply_to_watchers();
     void watch_signals();
     void on_signal(int signal);
     void turn();
@@ -83,10 +86,15 @@ class Runtime {
     EventLog events_;
     Metrics metrics_;
     Hooks hooks_{io_, log_};
+    DrainFile drain_file_{io_, [this] {
+                              agent_->drain_file(drain_file_.exists(), read_clocks());
+                              turn();
+                          }};
     std::optional<Agent> agent_;
     std::optional<vip::kernel::AddressKernel> addresses_;
     std::optional<Peers> peers_;
     std::optional<ProbeRunner> probes_;
+    std::optional<health::Tripwires> tripwires_;
     std::optional<Measurement> measurement_;
     std::optional<Control> control_;
     std::unique_ptr<HttpServer> control_socket_;
@@ -137,6 +145,9 @@ std::string Runtime::start() {
             metrics_.observe_check(finished.label, finished.result);
             agent_->probe_finished(finished.check_id, finished.result, read_clocks());
             turn();
+            if (finished.result.outcome == health::Outcome::Pass) {
+                tripwires_->passed(finished.check_id);
+            }
             control_->check_finished(finished.label);
         });
     measurement_.emplace(io_, *agent_, log_, [this] { turn(); });
@@ -155,8 +166,12 @@ std::string Runtime::start() {
     if (const std::error_code error = addresses_->start()) {
         return "cannot watch addresses through netlink: " + error.message();
     }
-    measurement_->watch_flows();
-    hooks_.configure(config_.hooks);
+    tripwires_.emplace(io_, [this](std::uint64_t check_id) {
+        agent_->trigger_check(check_id, read_clocks());
+        turn();
+    });
+    apply_to_watchers();
+    agent_->drain_file(drain_file_.exists(), read_clocks());
     watch_signals();
     log_.info("anyvipd " ANYVIP_VERSION ": " + config_.node.name + ", AS " +
               bgp::to_string(config_.node.asn) + ", router ID " +
@@ -179,14 +194,16 @@ void Runtime::make_state_directory() {
 }
 
 std::string Runtime::open_api() {
-    control_.emplace(ControlHost{*agent_,
-                                 events_,
-                                 log_,
-                                 {read_clocks().monotonic, ::getpid()},
-                                 [this] { turn(); },
-                                 [this](bool is_dry_run) { return reload(is_dry_run); },
-                                 [this] { return persist_error_; },
-                                 [this] { return metrics_.text(*agent_, log_.dropped()); }});
+    control_.emplace(
+        ControlHost{*agent_,
+                    events_,
+                    log_,
+                    {read_clocks().monotonic, ::getpid()},
+                    [this] { turn(); },
+                    [this](bool is_dry_run) { return reload(is_dry_run); },
+                    [this] { return persist_error_; },
+                    [this] { return metrics_.text(*agent_, log_.dropped()); },
+                    [this](std::uint64_t check_id) { return tripwires_->armed(check_id); }});
     std::error_code error;
     const std::string& path = config_.daemon.control;
     control_socket_ = serve_unix(
@@ -216,6 +233,18 @@ std::string Runtime::open_api() {
         return "cannot listen on daemon.http " + config_.daemon.http + ": " + error.message();
     }
     return {};
+}
+
+// What follows the configuration beside the agent: at the start and after a reload.
+void Runtime::apply_to_watchers() {
+    measurement_->watch_flows();
+    hooks_.configure(config_.hooks);
+    drain_file_.watch(config_.daemon.drain_file);
+    std::vector<health::Tripwires::Watched> watched;
+    for (const CheckView& view : agent_->checks()) {
+        watched.push_back({view.id, &view.check->config()});
+    }
+    tripwires_->watch(watched);
 }
 
 void Runtime::watch_signals() {
@@ -255,16 +284,16 @@ void Runtime::turn() {
     }
     is_in_turn_ = true;
     const Instant began = read_clocks().monotonic;
-    bool is_withdrawn = false;
     // Each round needs a new answer of the kernel to go on; the limit only guards against a mistake
     // of ours.
     constexpr int most_rounds = 64;
-    for (int round = 0; round < most_rounds && settle_once(); ++round) {
-        is_withdrawn = publish() || is_withdrawn;
+    int round = 0;
+    while (round < most_rounds && settle_once()) {
+        ++round;
     }
-    is_withdrawn = publish() || is_withdrawn;
-    if (is_withdrawn) {
-        metrics_.observe_withdraw(read_clocks().monotonic - began);
+    const Instant written = read_clocks().monotonic;
+    if (publish()) {
+        metrics_.observe_withdraw(written - began);
     }
     control_->after_turn();
     if (std::exchange(is_status_stale_, false)) {
@@ -439,8 +468,8 @@ ReloadOutcome Runtime::reload(bool is_dry_run) {
     log_.configure(config_.daemon.log_level, config_.daemon.log_format);
     agent_->reload(config_, read_clocks());
     peers_->reconfigure();
-    measurement_->watch_flows();
-    hooks_.configure(config_.hooks);
+    apply_to_watchers();
+    agent_->drain_file(drain_file_.exists(), read_clocks());
     metrics_.observe_reload(true);
     turn();
     return outcome;

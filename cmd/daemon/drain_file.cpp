@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// inotify tells at once; a look every second covers what it cannot see (a directory that comes
+// later, a network file system).
+#include "cmd/daemon/drain_file.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include <sys/inotify.h>
+
+#include <boost/asio/buffer.hpp>
+
+namespace anyvip::cmd {
+namespace {
+
+bool is_there(const std::string& path) {
+    std::error_code error;
+    return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+}
+
+} // namespace
+
+DrainFile::DrainFile(boost::asio::io_context& io, std::function<void()> on_change)
+    : on_change_(std::move(on_change)), notifications_(io), timer_(io) {}
+
+void DrainFile::watch(const std::string& path) {
+    if (path == path_) {
+        return;
+    }
+    path_ = path;
+    boost::system::error_code ignored;
+    notifications_.close(ignored);
+    timer_.cancel();
+    exists_ = !path_.empty() && is_there(path_);
+    if (!path_.empty()) {
+        open_notifications();
+        wait_for_time();
+    }
+}
+
+void DrainFile::open_notifications() {
+    const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (descriptor < 0) {
+        return;
+    }
+    notifications_.assign(descriptor);
+    const std::string parent = std::filesystem::path(path_).parent_path();
+    if (::inotify_add_watch(descriptor,
+                            parent.c_str(),
+                            IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) >=
+        0) {
+        wait_for_notification();
+    }
+}
+
+void DrainFile::wait_for_notification() {
+    notifications_.async_read_some(boost::asio::buffer(buffer_),
+                                   [this](boost::system::error_code error, std::size_t) {
+                                       if (!error) {
+                                           wait_for_notification();
+                                           look();
+                                       }
+                                   });
+}
+
+void DrainFile::wait_for_time() {
+    timer_.expires_after(std::chrono::seconds(1));
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (!error) {
+            wait_for_time();
+            look();
+        }
+    });
+}
+
+void DrainFile::look() {
+    if (std::exchange(exists_, is_there(path_)) != exists_) {
+        on_change_();
+    }
+}
+
+} // namespace anyvip::cmd
