@@ -26,7 +26,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int backlog = 16;
+/// Routers that all come back at once: what does not fit is lost without a word (SYN cookies).
+constexpr int backlog = 128;
 /// A flood of connections is taken at most this many at a time with a pause between: 800 a second.
 constexpr int max_accepts_at_once = 16;
 constexpr milliseconds accept_pause{20};
