@@ -5,7 +5,7 @@
 #include <boost/program_options.hpp>
 
 #include "cmd/client/commands.hpp"
-#include "cmd/config/duration.hpp"
+#include "cmd/units/duration.hpp"
 
 namespace anyvip::client {
 

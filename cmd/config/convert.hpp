@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "bgp/ip.hpp"
-#include "cmd/config/duration.hpp"
+#include "cmd/units/duration.hpp"
 #include "cmd/config/table_reader.hpp"
 
 namespace anyvip::cmd {

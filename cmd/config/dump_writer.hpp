@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cmd/config/duration.hpp"
+#include "cmd/units/duration.hpp"
 
 namespace anyvip::cmd {
 

@@ -8,7 +8,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
-#include "cmd/config/duration.hpp"
+#include "cmd/units/duration.hpp"
 
 namespace anyvip::cmd {
 namespace {

@@ -7,7 +7,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include "cmd/config/duration.hpp"
+#include "cmd/units/duration.hpp"
 #include "cmd/daemon/api_body.hpp"
 #include "cmd/daemon/status_page.hpp"
 #include "cmd/daemon/wall_time.hpp"
