@@ -9,6 +9,8 @@
 
 #include "cmd/config/config.hpp"
 
+#include <array>
+
 namespace anyvip::cmd {
 
 namespace {
@@ -72,16 +74,18 @@ std::expected<Config, std::vector<Problem>> load_config(const std::string& path)
     if (!file) {
         return unreadable(std::string("cannot be read: ") + std::strerror(errno));
     }
-    std::string text(largest_file_octets + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    std::string text;
+    std::array<char, 64 * 1024> piece{};
+    while (text.size() <= largest_file_octets &&
+           file.read(piece.data(), piece.size()).gcount() > 0) {
+        text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+    }
     if (file.bad()) {
         return unreadable("cannot be read");
     }
-    text.resize(static_cast<std::size_t>(file.gcount()));
     if (text.size() > largest_file_octets) {
         return unreadable("is larger than 16 MiB");
     }
-    text.shrink_to_fit();
     return parse_config(text);
 }
 
