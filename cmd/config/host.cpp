@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parser asks of the machine: the file itself, programs, secret files, users.
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -8,8 +9,6 @@
 #include <sys/stat.h>
 
 #include "cmd/config/config.hpp"
-
-#include <array>
 
 namespace anyvip::cmd {
 
