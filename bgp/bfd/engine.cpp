@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bgp/bfd/engine.hpp"
+
+#include <algorithm>
+
+namespace anyvip::bgp::bfd {
+
+namespace {
+
+/// Where the packet came from fits the session, whatever discriminators it bears.
+[[nodiscard]] bool is_from(const PeerKey& peer, const Arrival& arrival) {
+    return peer.address == arrival.source && peer.is_multihop == arrival.is_multihop &&
+           (peer.interface == 0 || peer.interface == arrival.interface);
+}
+
+} // namespace
+
+Engine::Engine(std::uint64_t seed) : seed_(seed) {
+    entries_.reserve(max_sessions);
+}
+
+// RFC 5880 §6.8.6, in its order; `decode` has the checks that need no session.
+Outcome
+Engine::receive(std::span<const std::uint8_t> payload, const Arrival& arrival, Instant now) {
+    const auto packet = decode(payload);
+    if (!packet) {
+        drop(packet.error(), arrival);
+        return {};
+    }
+    Entry* found = nullptr;
+    if (packet->your_discriminator != 0) {
+        found = by_discriminator(packet->your_discriminator);
+        // RFC 5881 §3 lets the discriminator alone decide; a packet from elsewhere is still not
+        // this peer's.
+        if (found != nullptr && !is_from(found->peer, arrival)) {
+            found = nullptr;
+        }
+    } else if (packet->state != State::Down && packet->state != State::AdminDown) {
+        drop(Drop::State, arrival);
+        return {};
+    } else {
+        found = by_source(arrival);
+    }
+    if (found == nullptr) {
+        drop(Drop::NoSession, arrival);
+        return {};
+    }
+    if (arrival.ttl < found->minimum_ttl) {
+        drop(Drop::Ttl, arrival);
+        return {};
+    }
+    if (packet->authentication) {
+        drop(Drop::Authentication, arrival);
+        return {};
+    }
+    ++found->counters.received;
+    return {found->id, found->session.receive(*packet, arrival.at, now)};
+}
+
+// Charged to the session whose peer sent it, so that the operator finds it there.
+void Engine::drop(Drop reason, const Arrival& arrival) {
+    Entry* peer = by_source(arrival);
+    Counters& counters = peer == nullptr ? stray_ : peer->counters;
+    ++counters.dropped.at(static_cast<std::size_t>(reason));
+}
+
+bool Engine::add(const Setup& setup, Instant now) {
+    std::erase_if(entries_, [&](const Entry& other) {
+        return other.gone_at && other.peer.address == setup.peer.address &&
+               other.peer.is_multihop == setup.peer.is_multihop;
+    });
+    if (entries_.size() == max_sessions || setup.discriminator == 0 ||
+        by_discriminator(setup.discriminator) != nullptr) {
+        return false;
+    }
+    entries_.push_back({setup.id,
+                        setup.peer,
+                        setup.minimum_ttl,
+                        Session(setup.timing, setup.discriminator, seed_ + setup.id, now),
+                        {},
+                        std::nullopt});
+    return true;
+}
+
+Outcome Engine::reconfigure(std::uint32_t id, const Timing& timing, Instant now) {
+    Entry* found = entry(id);
+    return found == nullptr ? Outcome{} : Outcome{id, found->session.reconfigure(timing, now)};
+}
+
+Outcome Engine::remove(std::uint32_t id, Instant now) {
+    Entry* found = entry(id);
+    if (found == nullptr || found->gone_at) {
+        return {};
+    }
+    found->gone_at = now + found->session.farewell();
+    return {id, found->session.disable(now)};
+}
+
+void Engine::set_interface(std::uint32_t id, std::uint32_t interface) {
+    if (Entry* found = entry(id)) {
+        found->peer.interface = interface;
+    }
+}
+
+std::optional<Outcome> Engine::tick(Instant now) {
+    for (Entry& due : entries_) {
+        const auto deadline = due.session.next_deadline();
+        if (deadline && *deadline <= now) {
+            return Outcome{due.id, due.session.tick(now)};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Instant> Engine::next_deadline() const {
+    std::optional<Instant> next;
+    const auto consider = [&next](const std::optional<Instant>& at) {
+        if (at && (!next || *at < *next)) {
+            next = at;
+        }
+    };
+    for (const Entry& one : entries_) {
+        consider(one.session.next_deadline());
+        consider(one.gone_at);
+    }
+    return next;
+}
+
+std::optional<std::uint32_t> Engine::take_removed(Instant now) {
+    const auto found = std::ranges::find_if(
+        entries_, [now](const Entry& one) { return one.gone_at && *one.gone_at <= now; });
+    if (found == entries_.end()) {
+        return std::nullopt;
+    }
+    const std::uint32_t id = found->id;
+    entries_.erase(found);
+    return id;
+}
+
+void Engine::count_sent(std::uint32_t id, bool is_sent) {
+    if (Entry* found = entry(id)) {
+        ++(is_sent ? found->counters.sent : found->counters.send_failed);
+    }
+}
+
+const Session* Engine::find(std::uint32_t id) const {
+    const auto found = std::ranges::find(entries_, id, &Entry::id);
+    return found == entries_.end() ? nullptr : &found->session;
+}
+
+const Counters* Engine::counters(std::uint32_t id) const {
+    const auto found = std::ranges::find(entries_, id, &Entry::id);
+    return found == entries_.end() ? nullptr : &found->counters;
+}
+
+Engine::Entry* Engine::entry(std::uint32_t id) {
+    const auto found = std::ranges::find(entries_, id, &Entry::id);
+    return found == entries_.end() ? nullptr : &*found;
+}
+
+Engine::Entry* Engine::by_discriminator(std::uint32_t discriminator) {
+    const auto found = std::ranges::find_if(entries_, [discriminator](const Entry& one) {
+        return one.session.discriminator() == discriminator;
+    });
+    return found == entries_.end() ? nullptr : &*found;
+}
+
+Engine::Entry* Engine::by_source(const Arrival& arrival) {
+    const auto found = std::ranges::find_if(
+        entries_, [&arrival](const Entry& one) { return is_from(one.peer, arrival); });
+    return found == entries_.end() ? nullptr : &*found;
+}
+
+} // namespace anyvip::bgp::bfd

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// All BFD sessions of the host: datagrams find their session here (RFC 5880 §6.8.6, RFC 5881 §3 and
+// §5, RFC 5883 §4), deadlines are found and counts are kept. Allocates nothing after construction.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "bgp/bfd/packet.hpp"
+#include "bgp/bfd/session.hpp"
+#include "bgp/ip.hpp"
+#include "bgp/types.hpp"
+
+namespace anyvip::bgp::bfd {
+
+inline constexpr std::size_t max_sessions = 256;
+
+/// What tells sessions apart when a packet does not know our discriminator.
+struct PeerKey {
+    IpAddress address;
+    std::uint32_t interface = 0; ///< index; 0: any (multihop, or not known yet)
+    bool is_multihop = false;
+    friend bool operator==(const PeerKey&, const PeerKey&) = default;
+};
+
+/// How a datagram came in.
+struct Arrival {
+    IpAddress source;
+    std::uint32_t interface = 0;
+    std::uint8_t ttl = 0;
+    bool is_multihop = false; ///< by the port
+    Instant at;               ///< when the kernel received it
+};
+
+struct Counters {
+    std::uint64_t sent = 0;
+    std::uint64_t send_failed = 0;
+    std::uint64_t received = 0; ///< valid ones
+    std::array<std::uint64_t, drop_reasons> dropped{};
+};
+
+/// What one input means for one session.
+struct Outcome {
+    std::uint32_t session = 0; ///< id; 0: none
+    Step step;
+};
+
+class Engine {
+  public:
+    explicit Engine(std::uint64_t seed);
+
+    struct Setup {
+        std::uint32_t id = 0; ///< not 0
+        PeerKey peer;
+        std::uint8_t minimum_ttl = 255;
+        Timing timing;
+        std::uint32_t discriminator = 0; ///< not 0, random
+    };
+
+    /// A session to the same peer that is saying goodbye makes place at once. False: no place, or
+    /// the discriminator is taken.
+    [[nodiscard]] bool add(const Setup& setup, Instant now);
+    [[nodiscard]] Outcome reconfigure(std::uint32_t id, const Timing& timing, Instant now);
+    /// AdminDown for as long as the peer needs to know it, then `take_removed` names it.
+    [[nodiscard]] Outcome remove(std::uint32_t id, Instant now);
+    /// The interface of a peer, once it is known.
+    void set_interface(std::uint32_t id, std::uint32_t interface);
+
+    [[nodiscard]] Outcome
+    receive(std::span<const std::uint8_t> payload, const Arrival& arrival, Instant now);
+    /// One session that is due at a time, until nullopt.
+    [[nodiscard]] std::optional<Outcome> tick(Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+    /// Sessions whose time of farewell has ended, one at a time.
+    [[nodiscard]] std::optional<std::uint32_t> take_removed(Instant now);
+
+    void count_sent(std::uint32_t id, bool is_sent);
+    [[nodiscard]] const Session* find(std::uint32_t id) const;
+    [[nodiscard]] const Counters* counters(std::uint32_t id) const;
+
+    /// Of datagrams from addresses without a session.
+    [[nodiscard]] const Counters& stray() const { return stray_; }
+
+    [[nodiscard]] bool is_empty() const { return entries_.empty(); }
+
+  private:
+    struct Entry {
+        std::uint32_t id;
+        PeerKey peer;
+        std::uint8_t minimum_ttl;
+        Session session;
+        Counters counters;
+        std::optional<Instant> gone_at;
+    };
+
+    [[nodiscard]] Entry* entry(std::uint32_t id);
+    [[nodiscard]] Entry* by_discriminator(std::uint32_t discriminator);
+    [[nodiscard]] Entry* by_source(const Arrival& arrival);
+    void drop(Drop reason, const Arrival& arrival);
+
+    std::uint64_t seed_;
+    Counters stray_;
+    std::vector<Entry> entries_; // reserved once
+};
+
+} // namespace anyvip::bgp::bfd
