@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <span>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -36,6 +38,17 @@ IpAddress destination_of(Family family, std::span<const std::uint8_t> packet) {
     const auto destination =
         family == Family::Ipv4 ? packet.subspan(16, 4) : packet.subspan(24, 16);
     return IpAddress::from_octets(destination);
+}
+
+// Closing a packet socket waits for all processors to have left its hook (10 to 20 ms): not in the
+// loop, where another VIP may have to be withdrawn meanwhile. Without a thread to be had it is
+// closed here all the same.
+void close_elsewhere(int socket) {
+    try {
+        std::thread([socket] { ::close(socket); }).detach();
+    } catch (const std::system_error&) {
+        ::close(socket);
+    }
 }
 
 } // namespace
@@ -142,7 +155,7 @@ void TrafficCounter::close() {
     counts_.clear();
     for (int& socket : sockets_) {
         if (socket >= 0) {
-            ::close(std::exchange(socket, -1));
+            close_elsewhere(std::exchange(socket, -1));
         }
     }
 }
