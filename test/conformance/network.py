@@ -37,7 +37,7 @@ class Network:
         _checked(_libc.unshare(CLONE_NEWNET), "unshare")
         self._router = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         lines = ["link set lo up", "link add r0 type bridge", "link set r0 up"]
-        for number in range(1, routers + 1):
+        for number in range(routers + 1):  # number 0 is nobody's peer
             lines.append(f"address add {router_address(number)}/16 dev r0")
             lines.append(f"address add {router_address(number, True)}/64 dev r0 nodad")
         _ip(lines)
