@@ -157,7 +157,7 @@ class UdpRun : public DnsRun {
     Result timed_out() override {
         Result result = Run::timed_out();
         if (strangers_ > 0) {
-            result.detail += ", " + std::to_string(strangers_) + " datagrams with another id";
+            result.detail += ", datagrams of another id or question: " + std::to_string(strangers_);
         }
         return result;
     }
