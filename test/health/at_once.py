@@ -47,9 +47,10 @@ class Listener:
 
     def close(self):
         """Ends the listening state; close() alone would wait for the accepting thread."""
+        began = time.monotonic()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        return time.monotonic()
+        return began
 
 
 class AtOnce:
