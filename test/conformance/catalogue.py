@@ -4,7 +4,7 @@
 import dataclasses
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class NodeKind:
     """A configuration of anyvipd without its peers. A node that is not `shared` serves one case."""
 

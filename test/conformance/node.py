@@ -59,7 +59,9 @@ class Node:
             "next_hop_ipv4": self.address[False],
             "next_hop_ipv6": self.address[True],
         }
-        peer.update(keys)
+        words = {"{router}": address, "{vip4}": self.vip4}
+        peer.update((key, words.get(value, value) if isinstance(value, str) else value)
+                    for key, value in keys.items())
         self.peers.append({key: value for key, value in peer.items() if value is not None})
 
     def path(self, name):
