@@ -112,7 +112,10 @@ std::optional<std::string> objection(const IpAddress& address,
         return "is a VIP: it would resolve to itself";
     }
     const bool is_single_hop = config.multihop == 0 && !negotiated.is_internal;
-    const bool knows_subnet = is_on_subnet_of(endpoints.remote, endpoints.local, endpoints);
+    // A link-local address of the router tells nothing about its global ones on the link.
+    const bool is_over_link_local = endpoints.remote.is_v6() && endpoints.remote.is_link_local();
+    const bool knows_subnet =
+        !is_over_link_local && is_on_subnet_of(endpoints.remote, endpoints.local, endpoints);
     if (is_single_hop && knows_subnet && !endpoints.remote.is_loopback() &&
         address.family() == endpoints.remote.family() &&
         !is_on_subnet_of(address, endpoints.remote, endpoints)) {

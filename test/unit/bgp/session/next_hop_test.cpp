@@ -37,6 +37,7 @@ bgp::Endpoints over_link_local() {
     auto endpoints = usual_endpoints();
     endpoints.local = ip("fe80::11");
     endpoints.remote = ip("fe80::1");
+    endpoints.local_subnets.push_back(prefix("fe80::/64")); // as the kernel lists it
     endpoints.interface_ipv4.reset();
     endpoints.interface_ipv6.reset();
     return endpoints;
@@ -76,6 +77,7 @@ TEST_CASE("link-local session: never `::` in front of the link-local address") {
     CHECK(choose(Family::Ipv4, config, endpoints, negotiated) == "fe80::11 fe80::11");
     endpoints.interface_ipv6 = ip("2001:db8::11");
     CHECK(choose(Family::Ipv6, config, endpoints) == "2001:db8::11 fe80::11");
+    CHECK(choose(Family::Ipv4, config, endpoints, negotiated) == "2001:db8::11 fe80::11");
     endpoints.interface_ipv6.reset();
     config.ipv6_link_local_next_hop = bgp::LinkLocalNextHop::Never;
     CHECK(choose(Family::Ipv6, config, endpoints) == "fe80::11");
