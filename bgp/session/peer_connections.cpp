@@ -160,12 +160,14 @@ Duration Peer::Impl::connect_pause(Instant now) {
 }
 
 bool Peer::Impl::offers_capabilities(Instant now) const {
-    return !without_capabilities_until_ || now >= *without_capabilities_until_;
+    return !without_capabilities_until_ || now >= *without_capabilities_until_ ||
+           !can_go_without_capabilities(config_, speaker_); // a reload may ask for more
 }
 
 void Peer::Impl::on_attempt_failed(Slot slot, const std::string& reason, Instant now) {
-    if (slot == Slot::Outgoing && session(Slot::Incoming).state() >= SessionState::OpenConfirm) {
-        stop_outgoing(now);
+    const bool is_beaten = session(Slot::Incoming).state() >= SessionState::OpenConfirm;
+    if (slot == Slot::Outgoing && (is_beaten || config_.passive)) {
+        stop_outgoing(now); // `passive` may have come with a reload while this one was open
         return;
     }
     std::string text = (slot == Slot::Outgoing ? "connection failed: " : "inbound connection: ");

@@ -250,6 +250,20 @@ TEST_CASE("F15: a passive peer only accepts") {
     CHECK(bench.connects.empty());
 }
 
+TEST_CASE("a peer made passive while its OPEN is out dials no more when that connection fails") {
+    Bench bench;
+    bench.start();
+    bench.accept();
+    auto config = usual_config();
+    config.passive = true;
+    bench.peer.reconfigure(config, bench.now);
+    bench.hang_up();
+    CHECK(bench.state() == SessionState::Active);
+    bench.advance(60s);
+    CHECK(bench.connects.size() == 1);
+    CHECK(bench.peer.accepts_inbound());
+}
+
 TEST_CASE("F15: a peer that does not listen accepts nothing and says nothing") {
     auto config = usual_config();
     config.listens = false;
