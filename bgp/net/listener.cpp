@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -67,8 +68,17 @@ class Listeners::Listener : public std::enable_shared_from_this<Listener> {
     void stop();
 
   private:
+    struct Key {
+        std::optional<TcpAoConfig> tcp_ao; ///< none: TCP MD5
+        std::string key;
+        friend bool operator==(const Key&, const Key&) = default;
+    };
+
+    using Keys = std::map<IpAddress, Key>;
+
     [[nodiscard]] std::error_code open();
     void update_keys(std::vector<ListenProblem>& problems);
+    void remove_former_keys(const Keys& wanted);
     [[nodiscard]] std::uint8_t common_ttl_security() const;
     void wait();
     void pause(milliseconds duration);
@@ -81,7 +91,7 @@ class Listeners::Listener : public std::enable_shared_from_this<Listener> {
     Descriptor socket_;
     boost::asio::steady_timer timer_;
     std::vector<PeerDriver*> drivers_;
-    std::set<IpAddress> md5_peers_; ///< whose key is on the socket
+    Keys keys_; ///< on the socket
     bool is_short_ = false;
 };
 
@@ -187,7 +197,7 @@ std::error_code Listeners::Listener::open() {
         error = last_error();
     }
     if (!error) {
-        md5_peers_.clear();
+        keys_.clear();
         Error refused;
         socket_.assign(handle, refused);
         error = refused;
@@ -199,32 +209,60 @@ std::error_code Listeners::Listener::open() {
 }
 
 void Listeners::Listener::update_keys(std::vector<ListenProblem>& problems) {
-    std::set<IpAddress> keyed;
+    Keys wanted;
     std::vector<PeerDriver*> usable;
+    const auto refuse = [&problems](const NetConfig& config, const std::string& why) {
+        problems.push_back({{}, "peer " + anyvip::to_string(*config.address) + ": " + why});
+    };
     for (PeerDriver* driver : drivers_) {
         const NetConfig& config = driver->config();
         const auto key = current_key(config);
-        const auto done = key ? authenticate(socket_.native_handle(), config, *config.address, *key)
-                              : std::unexpected(key.error());
-        if (!done) {
-            problems.push_back(
-                {{}, "peer " + anyvip::to_string(*config.address) + ": " + done.error()});
+        if (!key) {
+            refuse(config, key.error());
             continue;
         }
         usable.push_back(driver);
-        if (!key->empty() && !config.tcp_ao) {
-            keyed.insert(*config.address);
+        if (!key->empty()) {
+            wanted[*config.address] = {config.tcp_ao, *key};
         }
     }
+    remove_former_keys(wanted);
     // A peer whose key is not on the socket would come in without: it is unknown here.
-    drivers_ = std::move(usable);
-    for (const IpAddress& former : md5_peers_) {
-        if (!keyed.contains(former)) {
-            // Without its peer the key only takes memory.
-            std::ignore = remove_md5_key(socket_.native_handle(), former);
+    std::erase_if(usable, [&](const PeerDriver* driver) {
+        const NetConfig& config = driver->config();
+        const auto key = wanted.find(*config.address);
+        const auto known = keys_.find(*config.address);
+        if (key == wanted.end() || (known != keys_.end() && known->second == key->second)) {
+            return false;
         }
-    }
-    md5_peers_ = std::move(keyed);
+        const auto done =
+            authenticate(socket_.native_handle(), config, key->first, key->second.key);
+        if (!done) {
+            refuse(config, done.error());
+            return true;
+        }
+        keys_[key->first] = key->second;
+        return false;
+    });
+    drivers_ = std::move(usable);
+}
+
+/// An MD5 key is replaced where it is. Linux takes no second TCP-AO key with the same identifiers,
+/// and neither kind beside the other.
+void Listeners::Listener::remove_former_keys(const Keys& wanted) {
+    const int socket = socket_.native_handle();
+    std::erase_if(keys_, [&](const auto& entry) {
+        const auto& [peer, former] = entry;
+        const auto found = wanted.find(peer);
+        if (found != wanted.end() &&
+            (found->second == former || (!found->second.tcp_ao && !former.tcp_ao))) {
+            return false;
+        }
+        // Without its peer the key only takes memory.
+        std::ignore = former.tcp_ao ? remove_tcp_ao_key(socket, peer, *former.tcp_ao)
+                                    : remove_md5_key(socket, peer);
+        return true;
+    });
 }
 
 std::uint8_t Listeners::Listener::common_ttl_security() const {

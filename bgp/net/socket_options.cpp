@@ -37,8 +37,10 @@ std::error_code set_md5(int socket, const IpAddress& peer, std::string_view key)
     return set_option(socket, IPPROTO_TCP, TCP_MD5SIG, request);
 }
 
-// `struct tcp_ao_add` and TCP_AO_ADD_KEY of linux/tcp.h since 6.7; older headers lack them.
+// `struct tcp_ao_add`, `struct tcp_ao_del` and their options of linux/tcp.h since 6.7; older
+// headers lack them.
 constexpr int tcp_ao_add_key = 38;
+constexpr int tcp_ao_del_key = 39;
 
 struct alignas(8) TcpAoAdd {
     sockaddr_storage peer;
@@ -56,6 +58,21 @@ struct alignas(8) TcpAoAdd {
 };
 
 static_assert(sizeof(TcpAoAdd) == 288);
+
+struct alignas(8) TcpAoDelete {
+    sockaddr_storage peer;
+    std::int32_t interface_index;
+    std::uint32_t flags; // bit 2: do not wait for readers of the key; on listening sockets only
+    std::uint16_t reserved;
+    std::uint8_t prefix_bits;
+    std::uint8_t send_id;
+    std::uint8_t receive_id;
+    std::uint8_t current_key;
+    std::uint8_t next_key;
+    std::uint8_t key_flags;
+};
+
+static_assert(sizeof(TcpAoDelete) == 144);
 
 } // namespace
 
@@ -89,6 +106,16 @@ set_tcp_ao_key(int socket, const IpAddress& peer, const TcpAoConfig& config, std
     request.key_octets = static_cast<std::uint8_t>(key.size());
     std::ranges::copy(key, request.key);
     return set_option(socket, IPPROTO_TCP, tcp_ao_add_key, request);
+}
+
+std::error_code remove_tcp_ao_key(int socket, const IpAddress& peer, const TcpAoConfig& config) {
+    TcpAoDelete request{};
+    request.peer = to_raw({peer, 0, 0}).storage;
+    request.flags = 1U << 2;
+    request.prefix_bits = host_length(peer.family());
+    request.send_id = config.send_id;
+    request.receive_id = config.recv_id;
+    return set_option(socket, IPPROTO_TCP, tcp_ao_del_key, request);
 }
 
 std::error_code set_ttl_security(int socket, Family family, std::uint8_t hops) {

@@ -30,6 +30,10 @@ inline constexpr std::size_t max_key_octets = 80;
 [[nodiscard]] std::error_code
 set_tcp_ao_key(int socket, const IpAddress& peer, const TcpAoConfig& config, std::string_view key);
 
+/// Removes that key from a listening socket.
+[[nodiscard]] std::error_code
+remove_tcp_ao_key(int socket, const IpAddress& peer, const TcpAoConfig& config);
+
 /// GTSM (RFC 5082 §3): segments that have come further than `hops` are dropped by the kernel
 /// without an answer; 0 hops lets all of them in.
 [[nodiscard]] std::error_code set_ttl_security(int socket, Family family, std::uint8_t hops);

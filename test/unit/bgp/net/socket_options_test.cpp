@@ -122,6 +122,19 @@ TEST_CASE("a kernel without TCP-AO refuses the peer with a clear text, never pla
     }
 }
 
+TEST_CASE("a TCP-AO key of a listening socket is removed before it is set anew") {
+    const RawSocket listener = listen_raw();
+    const TcpAoConfig config{"", 1, 1, "hmac-sha1-96"};
+    if (set_tcp_ao_key(listener.handle(), loopback, config, "key")) {
+        CHECK(remove_tcp_ao_key(listener.handle(), loopback, config) ==
+              std::errc::no_protocol_option);
+        return; // this kernel has no TCP-AO
+    }
+    CHECK(set_tcp_ao_key(listener.handle(), loopback, config, "new") == std::errc::file_exists);
+    CHECK_FALSE(remove_tcp_ao_key(listener.handle(), loopback, config));
+    CHECK_FALSE(set_tcp_ao_key(listener.handle(), loopback, config, "new"));
+}
+
 TEST_CASE("octets count as unacknowledged until the other side's TCP has them") {
     boost::asio::io_context io;
     const Pair pair = connect_pair();
