@@ -152,7 +152,8 @@ void PeerDriver::look() {
 }
 
 bool PeerDriver::adopt(FileDescriptor socket) {
-    Impl& self = *impl_;
+    const std::shared_ptr<Impl> kept = impl_; // `on_turn` may destroy this driver
+    Impl& self = *kept;
     self.problem = find_transport_problem(self.config);
     if (!self.problem.empty()) {
         return false;

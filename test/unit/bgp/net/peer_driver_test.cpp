@@ -198,3 +198,21 @@ TEST_CASE("the owner may destroy a driver in the turn that its event began") {
     driver->drain();
     CHECK(run_until(io, [&] { return driver == nullptr; }));
 }
+
+TEST_CASE("the owner may destroy a driver in the turn of a connection that it adopts") {
+    boost::asio::io_context io;
+    Pair pair = connect_pair();
+    Peer peer(session_config(true), {Asn{65010}, RouterId{1}}, 1, Owner::now());
+    std::unique_ptr<PeerDriver> driver;
+    int turns = 0;
+    const auto on_turn = [&] {
+        driver.reset();
+        ++turns; // what was captured must still be there
+    };
+    driver =
+        std::make_unique<PeerDriver>(io, peer, net_config(1, 1), std::set<IpAddress>{}, on_turn);
+    peer.start(Owner::now());
+    CHECK(driver->adopt(pair.ours.take()));
+    CHECK(turns == 1);
+    CHECK(driver == nullptr);
+}
