@@ -1,41 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m interop [bird] [frr]`: the life of a VIP on each router, over one session and two."""
+"""`python3 -m interop [GROUP...]`: anyvipd against real routers, in network namespaces.
 
+Groups run side by side in processes of their own; what a group prints comes when it has ended."""
+
+import concurrent.futures
+import re
+import subprocess
 import sys
+import time
 
-from lab.anycast import Anycast
-from lab.fabric import Fabric
 from lab.node import require_programs
 from lab.process import LabError
 from lab.report import Report
 
-from .vip_life import steps
+from . import full_table, peerings, unnumbered, vip_life, weights
 
-ROUTERS = ("bird", "frr")
+GROUPS = {
+    **{f"{name}": lambda r, n=name: peerings.run(r, n)
+       for name in ("frr", "gobgp", "bird", "openbgpd", "exabgp")},
+    "frr-vip": lambda r: vip_life.run(r, "frr"),
+    "bird-vip": lambda r: vip_life.run(r, "bird"),
+    "unnumbered": unnumbered.run,
+    "weights": weights.run,
+    "full-table": full_table.run,
+}  # fmt: skip
+# Four, because a group waits most of the time; more and the daemons' own timers would be late.
+AT_ONCE = 4
 
 
-def run_fabric(report, software, sessions):
-    title = f"{software}, {'one session' if sessions == 1 else 'a session for each family'}"
-    with Fabric("interop") as fabric:
-        lab = Anycast(fabric, software, nodes=2, sessions=sessions)
-        failed_before = report.failed
-        if report.check(f"{title}: router, services and nodes start", lambda: lab.start() and None):
-            for name, action in steps(lab):
-                report.check(f"{title}: {name}", action)
-        if report.failed > failed_before:
-            for node in lab.nodes:
-                print(f"--- {node.role}: end of anyvipd's log\n{node.daemon.tail(25)}", flush=True)
+def run_child(group):
+    begin = time.monotonic()
+    argv = [sys.executable, "-m", "interop", group]
+    result = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return group, result, time.monotonic() - begin
+
+
+def run_all(groups):
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in concurrent.futures.as_completed(pool.submit(run_child, g) for g in groups):
+            group, result, seconds = done.result()
+            print(f"-- {group} ({seconds:.0f} s)\n{result.stdout}", end="", flush=True)
+            summary = re.search(r"^(\d+) passed, (\d+) failed$", result.stdout, re.M)
+            good, bad = map(int, summary.groups()) if summary else (0, 0)
+            passed += good
+            # A group that broke off is a failure, whatever it said before.
+            failed += bad or int(result.returncode != 0)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 def main(names):
-    unknown = set(names) - set(ROUTERS)
-    if unknown:
-        sys.exit(f"interop: unknown router {', '.join(sorted(unknown))}")
+    if unknown := set(names) - set(GROUPS):
+        sys.exit(f"interop: unknown {', '.join(sorted(unknown))}; known: {', '.join(GROUPS)}")
     require_programs()
+    if len(names) != 1:
+        return run_all(names or GROUPS)
     report = Report()
-    for software in names or ROUTERS:
-        for sessions in (1, 2):
-            run_fabric(report, software, sessions)
+    GROUPS[names[0]](report)
     print(report.summary())
     return 1 if report.failed else 0
 

@@ -3,8 +3,9 @@
 
 import ipaddress
 
-from lab.anycast import NODE_ASN, VIP4, VIP6
+from lab.anycast import NODE_ASN, VIP4, VIP6, Anycast
 from lab.client import open_flows
+from lab.fabric import Fabric
 from lab.process import LabError, wait_until
 
 PREFIXES = {"ipv4": f"{VIP4}/32", "ipv6": f"{VIP6}/128"}
@@ -14,6 +15,21 @@ BOTH = ["node1", "node2"]
 def require(condition, text):
     if not condition:
         raise LabError(text)
+
+
+def run(report, software):
+    """The life of a VIP over one session, then over a session for each family."""
+    for sessions in (1, 2):
+        title = f"{software}, {'one session' if sessions == 1 else 'a session for each family'}"
+        with Fabric(f"interop-{software}") as fabric:
+            lab = Anycast(fabric, software, nodes=2, sessions=sessions)
+            failed_before = report.failed
+            if report.check(f"{title}: router, services and nodes start", lab.start):
+                for name, action in steps(lab):
+                    report.check(f"{title}: {name}", action)
+            if report.failed > failed_before:
+                for node in lab.nodes:
+                    print(f"--- {node.role}: end of anyvipd's log\n{node.daemon.tail(25)}")
 
 
 def steps(lab):

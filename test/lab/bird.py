@@ -10,12 +10,13 @@ PROTOCOL = """
 protocol bgp {name} {{
     local as {asn};
     neighbor {address} as {peer_asn};
+{options}
     {ipv4}
     {ipv6}
 }}
 """
 
-CHANNEL = "{family} {{ import where net ~ {allowed}; export none; }};"
+CHANNEL = "{family} {{ {extended}import where net ~ {allowed}; export {export}; }};"
 
 CONFIG = """
 log stderr all;
@@ -26,6 +27,7 @@ protocol direct {{ ipv4; ipv6; }}
 template kernel fib {{ merge paths yes limit 64; }}
 protocol kernel from fib {{ ipv4 {{ import none; export where source = RTS_BGP; }}; }}
 protocol kernel from fib {{ ipv6 {{ import none; export where source = RTS_BGP; }}; }}
+{table}
 {protocols}
 """
 
@@ -33,8 +35,10 @@ protocol kernel from fib {{ ipv6 {{ import none; export where source = RTS_BGP; 
 class Bird(Router):
     software = "bird"
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, table=()):
+        """`table`: IPv4 prefixes that the router announces to everybody."""
         super().__init__(*arguments)
+        self.table = table
         self._socket = self.fabric.path(self.role, "bird.ctl")
         self._config = self.fabric.path(self.role, "bird.conf")
         self._process = self.fabric.process(
@@ -49,7 +53,7 @@ class Bird(Router):
         protocols = ""
         for neighbor in self.neighbors:
             channels = {
-                family: CHANNEL.format(family=family, allowed=allowed[family])
+                family: self._channel(family, allowed[family], neighbor)
                 if family in neighbor.families
                 else ""
                 for family in allowed
@@ -59,9 +63,20 @@ class Bird(Router):
                 asn=self.asn,
                 address=neighbor.address,
                 peer_asn=neighbor.asn,
+                options=_options(neighbor, self.asn),
                 **channels,
             )
-        return CONFIG.format(router_id=self.router_id, protocols=protocols)
+        return CONFIG.format(
+            router_id=self.router_id, protocols=protocols, table=_static(self.table)
+        )
+
+    def _channel(self, family, allowed, neighbor):
+        return CHANNEL.format(
+            family=family,
+            allowed=allowed,
+            extended="extended next hop on; " if neighbor.extended_next_hop else "",
+            export="where source = RTS_STATIC" if self.table and family == "ipv4" else "none",
+        )
 
     def start(self):
         with open(self._config, "w") as file:
@@ -84,6 +99,17 @@ class Bird(Router):
     def established(self, address):
         return "Established" in self.ask(f"show protocols {self.neighbor_at(address)}")
 
+    def count(self, family):
+        command = f"show route count where source = RTS_BGP table master{family[-1]}"
+        return int(re.search(r"(\d+) of \d+ routes", self.ask(command)).group(1))
+
+    def refresh(self, neighbor):
+        self.ask(f"reload in {neighbor.name}")
+
+    def told_of_shutdown(self, neighbor, message):
+        text = self.ask(f"show protocols all {neighbor.name}")
+        return "Received: Administrative shutdown" in text and message in text
+
     def paths(self, prefix):
         paths = []
         protocol = None
@@ -94,6 +120,26 @@ class Bird(Router):
             elif protocol and (field := re.match(r"\s+BGP\.(\w+): ?(.*)", line)):
                 _set_attribute(paths[-1], field.group(1), field.group(2).strip())
         return [path for path in paths if path.next_hop]
+
+
+def _options(neighbor, asn):
+    lines = []
+    if neighbor.passive:
+        lines.append("passive yes;")
+    if neighbor.password:
+        lines.append(f'password "{neighbor.password}";')
+    if neighbor.ttl_security:
+        lines.append("ttl security yes;")
+    if neighbor.asn == asn:
+        lines.append("direct;")
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def _static(table):
+    if not table:
+        return ""
+    routes = "\n".join(f"    route {prefix} blackhole;" for prefix in table)
+    return f"protocol static full {{\n    ipv4;\n{routes}\n}}"
 
 
 def _set_attribute(path, name, value):

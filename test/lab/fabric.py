@@ -45,9 +45,15 @@ class Fabric:
         # An end by signal is an end like any other: the block is left and the fabric removed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         sweep()
-        os.makedirs(self.directory, mode=0o755)
+        self._make_directory()
         self._write_owner(pid=os.getpid())
         return self
+
+    def _make_directory(self):
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                # The end of another run may have removed the parent in between.
+                return os.makedirs(self.directory, mode=0o755)
 
     def __exit__(self, kind, error, trace):
         if self.keep and error is None:

@@ -69,10 +69,10 @@ class Frr(Router):
         )  # fmt: skip
 
     def configuration(self):
-        lines = "".join(f" neighbor {n.address} remote-as {n.asn}\n" for n in self.neighbors)
+        lines = "".join(f" {line}\n" for n in self.neighbors for line in _neighbor(n))
         families = {
             family: "\n".join(
-                ACTIVATE.format(address=n.address) for n in self.neighbors if family in n.families
+                ACTIVATE.format(address=n.address or n.interface) for n in self.neighbors if family in n.families
             )
             for family in ("ipv4", "ipv6")
         }
@@ -119,6 +119,23 @@ class Frr(Router):
         answer = self._json(f"show bgp {family} unicast {prefix} json")
         return [self._path(path) for path in answer.get("paths", [])]
 
+    def count(self, family):
+        summary = self._json(f"show bgp {family} unicast summary json")
+        # Some releases put the family's name around it, some do not.
+        summary = summary.get(f"{family}Unicast", summary)
+        return sum(peer["pfxRcd"] for peer in summary.get("peers", {}).values())
+
+    def refresh(self, neighbor):
+        for family in neighbor.families:
+            self.ask(f"clear bgp {family} unicast {neighbor.address} soft in")
+
+    def told_of_shutdown(self, neighbor, message):
+        shown = self._json(f"show bgp neighbors {neighbor.address} json")[neighbor.address]
+        reason = shown.get("lastNotificationReason", "")
+        return reason == "Cease/Administrative Shutdown" and message in str(
+            shown.get("lastShutdownDescription")
+        )
+
     def _path(self, path):
         communities = set(path.get("community", {}).get("list", []))
         communities |= set(path.get("largeCommunity", {}).get("list", []))
@@ -134,3 +151,21 @@ class Frr(Router):
             local_pref=path.get("locPrf"),
             communities=communities,
         )
+
+
+def _neighbor(neighbor):
+    name = neighbor.address
+    if neighbor.interface:
+        name = neighbor.interface
+        yield f"neighbor {name} interface remote-as {neighbor.asn}"
+    else:
+        yield f"neighbor {name} remote-as {neighbor.asn}"
+    yield f"neighbor {name} timers connect 1"
+    if neighbor.passive:
+        yield f"neighbor {name} passive"
+    if neighbor.password:
+        yield f"neighbor {name} password {neighbor.password}"
+    if neighbor.ttl_security:
+        yield f"neighbor {name} ttl-security hops 1"
+    if neighbor.extended_next_hop:
+        yield f"neighbor {name} capability extended-nexthop"

@@ -74,6 +74,13 @@ class Namespace:
                 hops[hop.get("dev", "-")] = gateway
         return dict(sorted(hops.items()))
 
+    def weights(self, prefix):
+        """The weight of each next hop of a prefix in the kernel, by device."""
+        family = "-6" if ":" in prefix else "-4"
+        text = self.ip(family, "-j", "route", "show", "table", "main", prefix)
+        hops = [hop for route in json.loads(text or "[]") for hop in route.get("nexthops", [])]
+        return {hop["dev"]: hop["weight"] for hop in hops}
+
     def has_address(self, address, device="lo"):
         for link in json.loads(self.ip("-j", "address", "show", "dev", device)):
             for info in link.get("addr_info", []):

@@ -13,12 +13,18 @@ BIN = os.environ.get("ANYVIP_BIN", f"{ROOT}/build/bin")
 SERVICE = f"{ROOT}/test/lab/service.py"
 
 
+def toml_value(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml_value(v)}" for key, v in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
 def toml(tables):
-    """TOML of [("node", {...}), ("[peer]", {...})]: strings, numbers, booleans and lists."""
+    """TOML of [("node", {...}), ("[peer]", {...})]: strings, numbers, booleans, lists, tables."""
     lines = []
     for name, keys in tables:
         lines.append(f"[{name}]")
-        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
+        lines += [f"{key} = {toml_value(value)}" for key, value in keys.items()]
         lines.append("")
     return "\n".join(lines)
 
@@ -37,9 +43,9 @@ class Node:
         self.tables = [
             ("node", {"asn": asn, "name": role}),
             ("daemon", {"control": self.control, "state_dir": self.state}),
-            *(("[peer]", peer) for peer in peers),
-            *(("[check]", check) for check in checks),
-            *(("[vip]", vip) for vip in vips),
+            *(("[peer]", dict(peer)) for peer in peers),
+            *(("[check]", dict(check)) for check in checks),
+            *(("[vip]", dict(vip)) for vip in vips),
         ]
         self.service = fabric.process(role, "service", [sys.executable, SERVICE, role])
         self.daemon = fabric.process(role, "anyvipd", [f"{BIN}/anyvipd", "-c", self.config])
@@ -71,6 +77,10 @@ class Node:
 
     def status(self):
         return json.loads(self.anyvip("--json", "status"))
+
+    def metrics(self):
+        """The text at /metrics."""
+        return self.namespace.run("curl", "-sf", "http://127.0.0.1:9179/metrics")
 
     def vip(self, name):
         for vip in self.status()["vips"]:

@@ -6,12 +6,18 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Neighbor:
-    """A node as the router's configuration names it."""
+    """A node as the router's configuration names it; `local` is the router's own address."""
 
     name: str
     asn: int
     address: str
     families: tuple = ("ipv4", "ipv6")
+    local: str = ""
+    passive: bool = False
+    password: str = ""
+    ttl_security: bool = False
+    extended_next_hop: bool = False
+    interface: str = ""  # unnumbered; `address` is empty then
 
 
 @dataclasses.dataclass
@@ -31,6 +37,7 @@ class Router:
     """One BGP router in its namespace. Subclasses know how to configure and to ask the software."""
 
     software = ""
+    can_refresh = True
 
     def __init__(self, fabric, role, asn, router_id, neighbors, import_v4, import_v6):
         self.fabric = fabric
@@ -64,9 +71,25 @@ class Router:
         """All paths of a prefix in the BGP table."""
         raise NotImplementedError
 
+    def count(self, family):
+        """How many prefixes of a family are in the BGP table."""
+        raise NotImplementedError
 
-def make_router(software, *arguments):
+    def refresh(self, neighbor):
+        """Has the router ask this neighbor for all its routes again (RFC 2918)."""
+        raise NotImplementedError
+
+    def told_of_shutdown(self, neighbor, message):
+        """Whether the router says that this neighbor has ended by Cease/2 with this message."""
+        raise NotImplementedError
+
+
+def make_router(software, *arguments, **options):
     from .bird import Bird
+    from .exabgp import ExaBgp
     from .frr import Frr
+    from .gobgp import GoBgp
+    from .openbgpd import OpenBgpd
 
-    return {"bird": Bird, "frr": Frr}[software](*arguments)
+    kinds = {kind.software: kind for kind in (Bird, Frr, GoBgp, OpenBgpd, ExaBgp)}
+    return kinds[software](*arguments, **options)
