@@ -13,6 +13,9 @@ AddressSlot& AddressSet::claim(const Key& key, std::uint64_t vip, bool is_extern
     if (is_new) {
         slot.prefix = key.first;
         slot.interface = key.second;
+        if (foreign_.erase(key) > 0) {
+            static_cast<void>(slot.held.observed(true, false, now));
+        }
         // The same prefix on another interface: the VIP moves there, its route need not go away.
         for (auto other = slots_.lower_bound({key.first, ""});
              other != slots_.end() && other->first.first == key.first;
@@ -40,7 +43,11 @@ void AddressSet::abandon(AddressSlot& slot, bool was_exposed, Instant now) {
 std::uint64_t AddressSet::observed(const Key& key, bool is_present, bool is_owned, Instant now) {
     auto found = slots_.find(key);
     if (found == slots_.end()) {
+        foreign_.erase(key);
         if (!is_owned) {
+            if (is_present) {
+                foreign_.insert(key);
+            }
             return 0;
         }
         // Left by a run before with another configuration.
@@ -99,7 +106,10 @@ void AddressSet::tick(const vip::LingerLimits& limits, bool at_once, Instant now
             ++key;
             continue;
         }
-        // Gone, or not ours: then it is left alone and forgotten.
+        // Gone, or not ours: then it is left alone.
+        if (slot.held.is_present()) {
+            foreign_.insert(*key);
+        }
         slots_.erase(*key);
         key = left_over_.erase(key);
     }

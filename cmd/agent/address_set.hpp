@@ -57,6 +57,7 @@ class AddressSet {
     Outbox& outbox_;
     std::map<Key, AddressSlot> slots_;
     std::set<Key> left_over_;
+    std::set<Key> foreign_; // there, but of no VIP and not ours: a reload may make it one's
 };
 
 } // namespace anyvip::cmd

@@ -90,14 +90,18 @@ std::optional<HolderKey> Agent::Impl::holder_of(const vip::VipConfig& config_of_
         return HolderKey{HolderKey::Kind::File, {}};
     }
     // A VIP drain follows name and addresses.
-    const std::vector<std::string> addresses_text = addresses_of(config_of_vip);
-    for (const auto& [name, held] : state.vips) {
-        if (name == config_of_vip.name ||
-            (!held.addresses.empty() && held.addresses == addresses_text)) {
-            return HolderKey{HolderKey::Kind::Vip, name};
-        }
+    if (state.vips.contains(config_of_vip.name)) {
+        return HolderKey{HolderKey::Kind::Vip, config_of_vip.name};
     }
-    return std::nullopt;
+    if (state.vips.empty()) {
+        return std::nullopt;
+    }
+    const std::vector<std::string> addresses_text = addresses_of(config_of_vip);
+    const auto found = std::ranges::find_if(state.vips, [&](const auto& item) {
+        return !item.second.addresses.empty() && item.second.addresses == addresses_text;
+    });
+    return found == state.vips.end() ? std::nullopt
+                                     : std::optional(HolderKey{HolderKey::Kind::Vip, found->first});
 }
 
 std::string Agent::Impl::describe(const HolderKey& key) const {
@@ -156,7 +160,11 @@ void Agent::Impl::advance_drain_file(Instant now) {
         }
         return;
     }
-    if (file_holds || (file_retry_at && now < *file_retry_at)) {
+    if (file_holds) {
+        file_retry_at.reset(); // told again, after a reload: nothing is left to ask
+        return;
+    }
+    if (file_retry_at && now < *file_retry_at) {
         return;
     }
     std::vector<std::string> names;
@@ -235,26 +243,32 @@ std::optional<Refusal> Agent::Impl::refuses_any(const std::vector<std::string>& 
 }
 
 void Agent::Impl::advance_holders(Now now) {
-    std::optional<std::pair<HolderKey, Refusal>> refused;
+    std::set<HolderKey> asking;
     for (auto& [key, run] : runs) {
-        if (run.is_confirmed || !run.gshut_until || now.monotonic < *run.gshut_until) {
-            continue;
-        }
-        run.is_confirmed = true;
-        for (VipRecord* record : order) {
-            if (holder_of(record->config, effective) != key) {
-                continue;
-            }
-            mark(*record);
-            if (!run.is_forced && !refused) {
-                if (auto reason = refuses(*record, true)) {
-                    refused = {key, Refusal{record->config.name, std::move(*reason)}};
-                }
-            }
+        if (!run.is_confirmed && run.gshut_until && now.monotonic >= *run.gshut_until) {
+            run.is_confirmed = true;
+            asking.insert(key);
         }
     }
-    if (refused) {
-        cancel(refused->first, refused->second, now.monotonic);
+    if (asking.empty()) {
+        return;
+    }
+    std::map<HolderKey, Refusal> refused;
+    for (VipRecord* record : order) {
+        const std::optional<HolderKey> holder = holder_of(record->config, effective);
+        if (!holder || !asking.contains(*holder)) {
+            continue;
+        }
+        mark(*record);
+        if (runs.at(*holder).is_forced || refused.contains(*holder)) {
+            continue;
+        }
+        if (auto reason = refuses(*record, true)) {
+            refused.emplace(*holder, Refusal{record->config.name, std::move(*reason)});
+        }
+    }
+    for (const auto& [key, refusal] : refused) {
+        cancel(key, refusal, now.monotonic);
     }
 }
 
@@ -301,14 +315,18 @@ void Agent::Impl::enter(VipRecord& record, vip::DrainStep step, Instant now) {
 void Agent::Impl::begin_drain(VipRecord& record, const HolderKey& holder, Instant now) {
     HolderRun& run = runs[holder];
     record.drain.outcome = DrainOutcome::Running;
-    const bool is_announced = record.is_wanted && record.conditions.has_session;
-    if (is_announced && record.decision.mode == vip::RouteMode::Normal &&
+    if (record.is_exposed && record.decision.mode == vip::RouteMode::Normal &&
         config.drain.gshut.count() > 0 && !run.is_confirmed) {
         enter(record, vip::DrainStep::GracefulShutdown, now);
         run.gshut_until = run.gshut_until.value_or(now + config.drain.gshut);
         return;
     }
-    const bool has_traffic = is_announced || !record.traffic.has_ended(limits(), now);
+    leave_service(record, now);
+}
+
+/// Withdrawn while packets may still come, finished at once when none can.
+void Agent::Impl::leave_service(VipRecord& record, Instant now) {
+    const bool has_traffic = record.is_exposed || !record.traffic.has_ended(limits(), now);
     enter(record, has_traffic ? vip::DrainStep::Withdrawn : vip::DrainStep::Finished, now);
     if (!has_traffic) {
         record.drain.outcome = DrainOutcome::Ended;
@@ -331,15 +349,20 @@ void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
         }
         return;
     }
+    // The withdraw itself comes after this: only the next look can find its traffic ended.
+    const bool was_withdrawn = record.drain.step == vip::DrainStep::Withdrawn;
     if (record.drain.step == vip::DrainStep::None) {
         begin_drain(record, *holder, now);
     }
     if (record.drain.step == vip::DrainStep::GracefulShutdown) {
+        HolderRun& run = runs[*holder];
+        // Another holder may have taken over since the step began.
+        run.gshut_until = run.gshut_until.value_or(now + config.drain.gshut);
         const bool is_down = record.health.state != health::State::Up;
-        if (is_down || runs[*holder].is_confirmed || stopping != Stop::None) {
-            enter(record, vip::DrainStep::Withdrawn, now);
+        if (is_down || run.is_confirmed || stopping != Stop::None) {
+            leave_service(record, now);
         }
-    } else if (record.drain.step == vip::DrainStep::Withdrawn) {
+    } else if (was_withdrawn) {
         const auto deadline = drain_deadline(record);
         if (!record.traffic.withdrawn_at ||
             record.traffic.is_drained(limits(), config.drain.idle, now)) {

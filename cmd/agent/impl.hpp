@@ -105,6 +105,7 @@ struct Agent::Impl {
     [[nodiscard]] bool is_held(const HolderKey& key) const;
     void advance_drain(VipRecord& record, Instant now);
     void begin_drain(VipRecord& record, const HolderKey& holder, Instant now);
+    void leave_service(VipRecord& record, Instant now);
     void enter(VipRecord& record, vip::DrainStep step, Instant now);
     [[nodiscard]] std::optional<Instant> drain_deadline(const VipRecord& record) const;
     [[nodiscard]] std::optional<std::string> refuses(const VipRecord& record, bool is_second) const;
@@ -116,6 +117,7 @@ struct Agent::Impl {
 
     // ---- reload.cpp ----
     void reload(Config next, Now now);
+    [[nodiscard]] std::map<std::string, health::Verdict> inherited_verdicts() const;
     void configure_checks(const std::map<std::string, std::string>& renamed, Instant now);
     void configure_vips(Instant now);
     void configure_vip(VipRecord& record, const vip::VipConfig& next, Instant now);

@@ -118,6 +118,7 @@ void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant no
     if (session != record.peer.config()) {
         record.peer.reconfigure(session, now);
     }
+    start(record, now); // it may no longer have to wait for BFD
     if (keys.empty()) {
         return;
     }

@@ -45,6 +45,10 @@ void Agent::Impl::reload(Config next, Now now) {
     // Who we are cannot change while sessions know us by it.
     next.node.asn = config.node.asn;
     next.node.router_id = config.node.router_id;
+    // Nor can what is open already.
+    next.daemon.control = config.daemon.control;
+    next.daemon.http = config.daemon.http;
+    next.daemon.state_dir = config.daemon.state_dir;
     const auto renamed = renamed_checks(config, next);
     for (const PeerEntry& entry : next.peers) {
         for (const PeerEntry& old : config.peers) {
@@ -77,26 +81,45 @@ void Agent::Impl::rename_holds(const std::string& from, const std::string& to) {
     persist();
 }
 
-void Agent::Impl::configure_checks(const std::map<std::string, std::string>& renamed, Instant now) {
-    std::map<CheckSet::Key, CheckSet::Wanted> wanted;
-    for (const health::CheckConfig& check : config.checks) {
-        // A reload never withdraws a VIP: a new check begins with the verdict its VIP has.
-        std::optional<health::Verdict> adopted;
-        for (const VipRecord* record : order) {
-            const bool is_up = record->health.state == health::State::Up;
-            if (record->health.state != health::State::Unknown &&
-                std::ranges::any_of(config.vips,
-                                    [&](const vip::VipConfig& vip) {
-                                        return vip.name == record->config.name &&
-                                               uses(vip, check.name);
-                                    }) &&
-                (!adopted || is_up)) {
-                adopted = health::Verdict{.state = record->health.state,
-                                          .is_demoted = false,
-                                          .reason = "new; the verdict of VIP " +
-                                                    record->config.name + " until its own"};
+// A reload never withdraws a VIP: a new check begins with the verdict its VIP has, under whatever
+// name.
+std::map<std::string, health::Verdict> Agent::Impl::inherited_verdicts() const {
+    std::set<std::string_view> names;
+    for (const vip::VipConfig& next : config.vips) {
+        names.insert(next.name);
+    }
+    std::map<std::string, health::Verdict> verdicts;
+    for (const vip::VipConfig& next : config.vips) {
+        const auto named = by_name.find(next.name);
+        const VipRecord* record = named == by_name.end() ? nullptr : named->second;
+        if (record == nullptr && !next.addresses.empty()) {
+            const auto found = by_address.find(next.addresses.front().address());
+            const bool is_renamed = found != by_address.end() &&
+                                    found->second->config.addresses == next.addresses &&
+                                    !names.contains(found->second->config.name);
+            record = is_renamed ? found->second : nullptr;
+        }
+        if (record == nullptr || record->health.state == health::State::Unknown) {
+            continue;
+        }
+        for (const std::string& check : next.checks) {
+            health::Verdict& verdict = verdicts[check];
+            if (verdict.state != health::State::Up) {
+                verdict.state = record->health.state;
+                verdict.reason =
+                    "new; the verdict of VIP " + record->config.name + " until its own";
             }
         }
+    }
+    return verdicts;
+}
+
+void Agent::Impl::configure_checks(const std::map<std::string, std::string>& renamed, Instant now) {
+    const std::map<std::string, health::Verdict> inherited = inherited_verdicts();
+    std::map<CheckSet::Key, CheckSet::Wanted> wanted;
+    for (const health::CheckConfig& check : config.checks) {
+        const auto found = inherited.find(check.name);
+        const auto adopted = found == inherited.end() ? std::nullopt : std::optional(found->second);
         if (!health::uses_vip(check.target)) {
             wanted[{check.name, std::nullopt}] = {check, std::nullopt, adopted};
             continue;

@@ -37,10 +37,12 @@ void Agent::Impl::note_acknowledgements(Instant now) {
 void Agent::Impl::packets_seen(const std::map<IpAddress, std::uint64_t>& packets, Instant now) {
     for (const IpAddress& address : measured_packets) {
         VipRecord& record = *by_address.at(address);
-        record.traffic.measured_at = now;
-        if (record.traffic.withdrawn_at) {
+        // Its silence is waited for; after that, counts are only shown.
+        if (record.drain.step == vip::DrainStep::Withdrawn ||
+            !record.traffic.has_ended(limits(), now)) {
             mark(record);
         }
+        record.traffic.measured_at = now;
         const auto told = packets.find(address);
         const std::uint64_t count = told == packets.end() ? 0 : told->second;
         std::uint64_t& last = packet_counts[address];

@@ -255,6 +255,62 @@ TEST_CASE("gshut = 0s withdraws in the turn of the command") {
     (void)stage.drain();
     CHECK(stage.route() == nullptr);
     CHECK(stage.routers.at("tor1").updates == 2);
+    // … and waits for its traffic to end all the same.
+    CHECK(progress(stage).step == DrainStep::Withdrawn);
+    count_flows(stage, 1, 0ms);
+    stage.pass_time(20s);
+    CHECK(stage.state() == VipState::Draining);
+    count_flows(stage, 0, 0ms);
+    CHECK(stage.state() == VipState::Drained);
+}
+
+TEST_CASE("CONTRACT 3: a holder that joins during gshut does not hold the drain up") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    Stage stage(config);
+    stage.turn();
+    (void)stage.drain({.vips = {"www"}});
+    stage.pass_time(500ms);
+    SUBCASE("the node") {
+        (void)stage.drain();
+    }
+    SUBCASE("the file") {
+        stage.agent().drain_file(true, stage.now());
+        stage.turn();
+    }
+    SUBCASE("the node, for a moment") {
+        (void)stage.drain();
+        (void)stage.undrain();
+        CHECK_FALSE(stage.route()->is_graceful_shutdown);
+        (void)stage.drain({.vips = {"www"}});
+    }
+    CHECK(stage.route()->is_graceful_shutdown);
+    stage.pass_time(1s);
+    CHECK(stage.route() == nullptr);
+    CHECK(progress(stage).step == DrainStep::Withdrawn);
+}
+
+TEST_CASE("CONTRACT 3: a drain whose last session goes during gshut comes to its end") {
+    Stage stage;
+    stage.turn();
+    (void)stage.drain();
+    stage.unreachable.insert("tor1");
+    stage.cut("tor1");
+    stage.pass_time(1s);
+    CHECK(stage.state() == VipState::Drained);
+    CHECK(progress(stage).outcome == DrainOutcome::Ended);
+}
+
+TEST_CASE("a drain file that is told of again leaves nothing due") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    Stage stage(config);
+    stage.turn();
+    for (int i = 0; i < 2; ++i) {
+        stage.agent().drain_file(true, stage.now());
+        stage.turn();
+    }
+    CHECK(stage.agent().next_deadline() > stage.now().monotonic);
 }
 
 } // namespace anyvip::test

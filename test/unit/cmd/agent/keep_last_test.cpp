@@ -36,8 +36,11 @@ using PathsById = std::map<std::uint32_t, bgp::ObservedPath>;
     return facts;
 }
 
-/// An UPDATE with path identifiers: 203.0.113.10/32 by these nodes.
-[[nodiscard]] raw::Octets shown(std::uint8_t path_id, std::uint32_t router_id, bool is_leaving) {
+/// An UPDATE with path identifiers: 203.0.113.10/32, or another of this subnet, by these nodes.
+[[nodiscard]] raw::Octets shown(std::uint8_t path_id,
+                                std::uint32_t router_id,
+                                bool is_leaving,
+                                std::uint8_t last_octet = 10) {
     using namespace raw;
     Octets attributes = join({hex("40 01 01 00"),
                               hex("40 02 0a 02 02 0000fde9 0000fdf2"),
@@ -48,7 +51,7 @@ using PathsById = std::map<std::uint32_t, bgp::ObservedPath>;
     if (is_leaving) {
         attributes = join({attributes, hex("c0 08 04 ffff0000")});
     }
-    return update({}, attributes, join({u32(path_id), hex("20 cb00710a")}));
+    return update({}, attributes, join({u32(path_id), hex("20 cb0071"), Octets{last_octet}}));
 }
 
 [[nodiscard]] raw::Octets gone(std::uint8_t path_id) {
@@ -182,6 +185,21 @@ TEST_CASE("CONTRACT 3: the guard is asked once more before the withdraw") {
     CHECK(stage.agent().drain_progress().front().outcome == cmd::DrainOutcome::Cancelled);
     CHECK_FALSE(stage.disk.back().node);
     CHECK(stage.count("drain.refused") == 1);
+}
+
+TEST_CASE("CONTRACT 3: each of several drains is asked once more, none slips through") {
+    Config config = make_config();
+    config.vips.push_back(make_vip("api", "203.0.113.20/32"));
+    Stage stage(config);
+    open_with_add_path(stage);
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    REQUIRE(stage.drain({.vips = {"www", "api"}}).status == 200);
+    stage.say("tor1", shown(2, 0x0a00000c, true));
+    stage.say("tor1", shown(2, 0x0a00000c, true, 20));
+    stage.pass_time(1s);
+    CHECK(stage.state("www") == vip::VipState::Announced);
+    CHECK(stage.state("api") == vip::VipState::Announced);
+    CHECK(stage.disk.back() == vip::DrainState{});
 }
 
 } // namespace anyvip::test

@@ -57,6 +57,16 @@ TEST_CASE("CONTRACT 2: with bfd strict the session waits for BFD") {
     CHECK(stage.route() != nullptr);
 }
 
+TEST_CASE("CONTRACT 5: a reload that ends bfd strict starts the session") {
+    Stage stage(bfd_config(true));
+    stage.turn();
+    bfd(stage, BfdState::Down);
+    REQUIRE(stage.route() == nullptr);
+    stage.agent().reload(bfd_config(false), stage.now());
+    stage.turn();
+    CHECK(stage.route() != nullptr);
+}
+
 TEST_CASE("a peer whose transport is refused never connects until it can") {
     Stage stage;
     stage.agent().peer_refused("tor1", "this kernel has no TCP-AO", stage.now());

@@ -56,6 +56,38 @@ TEST_CASE("CONTRACT 5: a new or changed check takes over the VIP's verdict") {
     CHECK(stage.routers.at("tor1").updates <= 2);
 }
 
+TEST_CASE("CONTRACT 5: a VIP that is renamed in the same reload hands its verdict on as well") {
+    Stage stage(checked_config());
+    stage.turn();
+    stage.finish("web", pass());
+    Config next = checked_config();
+    next.checks = {make_check("deep")};
+    next.checks[0].schedule.interval = 2s;
+    next.vips[0].name = "shop";
+    next.vips[0].checks = {"deep"};
+    reload(stage, next);
+    CHECK(stage.state("shop") == VipState::Announced);
+    CHECK(stage.routers.at("tor1").updates == 1);
+}
+
+TEST_CASE("CONTRACT 2: policy external finds an address that was there before the reload") {
+    Stage stage;
+    stage.turn();
+    const Prefix external = prefix("203.0.113.30/32");
+    stage.kernel[external] = false;
+    stage.agent().address_observed(external, "lo", true, false, stage.now());
+    stage.turn();
+    Config next = make_config();
+    next.vips.push_back(make_vip("api", "203.0.113.30/32"));
+    next.vips[1].address_policy = vip::AddressPolicy::External;
+    reload(stage, next);
+    CHECK(stage.state("api") == VipState::Announced);
+    reload(stage, make_config());
+    CHECK(stage.kernel.contains(external));
+    reload(stage, next);
+    CHECK(stage.state("api") == VipState::Announced);
+}
+
 TEST_CASE("CONTRACT 5: changed attributes are announced again, without a withdraw") {
     Stage stage;
     stage.turn();
