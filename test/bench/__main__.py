@@ -7,7 +7,18 @@ import platform
 
 from lab.node import require_programs
 
-from . import drain, memory, router_back, startup, withdraw
+from . import (
+    drain,
+    health_busy,
+    health_death,
+    health_events,
+    health_hang,
+    health_scale,
+    memory,
+    router_back,
+    startup,
+    withdraw,
+)
 from .measure import write_json
 
 BENCHES = {
@@ -16,6 +27,11 @@ BENCHES = {
     "drain": drain,
     "memory": memory,
     "router_back": router_back,
+    "health_death": health_death,
+    "health_hang": health_hang,
+    "health_scale": health_scale,
+    "health_events": health_events,
+    "health_busy": health_busy,
 }
 
 
