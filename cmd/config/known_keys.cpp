@@ -9,7 +9,7 @@ std::vector<std::string> known_keys() {
     ReadContext context{.host = real_host(), .problems = {}, .known_keys = {}};
     const Table empty;
     Config config;
-    std::vector<AddressUse> used;
+    AddressUses used;
     const auto section = [&](std::string_view label) {
         return Section{.label = std::string(label), .where = {}, .own = &empty};
     };

@@ -52,7 +52,7 @@ class FileReader {
     TableReader reader_;
     Config config_;
     const Table* defaults_ = nullptr;
-    std::vector<AddressUse> used_;
+    AddressUses used_;
 };
 
 std::optional<Section> FileReader::table(std::string_view key, bool is_required) {
@@ -155,8 +155,8 @@ void FileReader::peers() {
                                            "routers on one interface give their addresses");
         }
         if (peer.address) {
-            used_.push_back({.prefix = Prefix::host(*peer.address),
-                             .user = "the address of the peer \"" + peer.session.name + '"'});
+            used_.emplace(Prefix::host(*peer.address),
+                          "the address of the peer \"" + peer.session.name + '"');
         }
         config_.peers.push_back(std::move(peer));
     }
@@ -175,8 +175,7 @@ void FileReader::checks() {
 
 void FileReader::vips() {
     if (config_.node.router_id) {
-        used_.push_back({.prefix = Prefix::host(IpAddress::v4(config_.node.router_id->value)),
-                         .user = "the router_id"});
+        used_.emplace(Prefix::host(IpAddress::v4(config_.node.router_id->value)), "the router_id");
     }
     if (const auto section = template_of("vip")) {
         static_cast<void>(read_vip(context_, *section, config_, used_));

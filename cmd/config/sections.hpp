@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,9 @@ struct Section {
     bool is_template = false;
 };
 
-/// Where a configured address stands, so that a VIP can be told that somebody has it already.
-struct AddressUse {
-    Prefix prefix;
-    std::string user; ///< `of peer "tor1"`
-};
+/// Where each configured address stands, so that a VIP can be told that somebody has it already:
+/// `the address of the peer "tor1"`. No two of them overlap.
+using AddressUses = std::map<Prefix, std::string>;
 
 void read_node(ReadContext& context, const Section& section, NodeConfig& node);
 void read_daemon(ReadContext& context, const Section& section, DaemonConfig& daemon);
@@ -41,10 +40,8 @@ inline constexpr std::array<std::string_view, 8> check_types{
 [[nodiscard]] health::Target read_target(TableReader& reader, std::string_view type);
 /// `config` holds the peers and checks already; `used` the addresses of peers, node and former
 /// VIPs, to which those of this one are added.
-[[nodiscard]] vip::VipConfig read_vip(ReadContext& context,
-                                      const Section& section,
-                                      const Config& config,
-                                      std::vector<AddressUse>& used);
+[[nodiscard]] vip::VipConfig
+read_vip(ReadContext& context, const Section& section, const Config& config, AddressUses& used);
 
 /// A program and its arguments; the program must be there and executable.
 void read_command(TableReader& reader, std::vector<std::string>& command);

@@ -12,10 +12,7 @@ using std::chrono::milliseconds;
 
 class VipReader {
   public:
-    VipReader(ReadContext& context,
-              const Section& section,
-              const Config& config,
-              std::vector<AddressUse>& used)
+    VipReader(ReadContext& context, const Section& section, const Config& config, AddressUses& used)
         : section_(section), config_(config), used_(used),
           reader_(context, section.label, section.where, *section.own, section.inherited) {}
 
@@ -54,14 +51,24 @@ class VipReader {
 
     const Section& section_;
     const Config& config_;
-    std::vector<AddressUse>& used_;
+    AddressUses& used_;
     TableReader reader_;
     vip::VipConfig vip_;
     bool allow_prefix_ = false;
 };
 
-[[nodiscard]] bool overlap(const Prefix& a, const Prefix& b) {
-    return a.contains(b.address()) || b.contains(a.address());
+/// One that overlaps with `prefix`, or the end. As no two of them overlap, it is a neighbour: the
+/// first one behind it lies in it, or the last one before it holds it.
+[[nodiscard]] AddressUses::const_iterator find_overlap(const AddressUses& used,
+                                                       const Prefix& prefix) {
+    const auto next = used.lower_bound(prefix);
+    if (next != used.end() && prefix.contains(next->first.address())) {
+        return next;
+    }
+    if (next != used.begin() && std::prev(next)->first.contains(prefix.address())) {
+        return std::prev(next);
+    }
+    return used.end();
 }
 
 void VipReader::addresses() {
@@ -100,12 +107,11 @@ Converted<Prefix> VipReader::to_vip_prefix(const Value& value) {
         address.is_v4_mapped()) {
         return std::unexpected(quoted + " is no address that a service can have");
     }
-    const auto taken = std::ranges::find_if(
-        used_, [&](const AddressUse& use) { return overlap(use.prefix, *prefix); });
+    const auto taken = find_overlap(used_, *prefix);
     if (taken != used_.end()) {
-        return std::unexpected(quoted + " is already " + taken->user);
+        return std::unexpected(quoted + " is already " + taken->second);
     }
-    used_.push_back({.prefix = *prefix, .user = "in the VIP \"" + vip_.name + '"'});
+    used_.emplace(*prefix, "in the VIP \"" + vip_.name + '"');
     return *prefix;
 }
 
@@ -196,10 +202,8 @@ void VipReader::bandwidth() {
 
 } // namespace
 
-vip::VipConfig read_vip(ReadContext& context,
-                        const Section& section,
-                        const Config& config,
-                        std::vector<AddressUse>& used) {
+vip::VipConfig
+read_vip(ReadContext& context, const Section& section, const Config& config, AddressUses& used) {
     return VipReader(context, section, config, used).read();
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <sys/inotify.h>
+#include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 
@@ -44,7 +45,12 @@ void DrainFile::open_notifications() {
     if (descriptor < 0) {
         return;
     }
-    notifications_.assign(descriptor);
+    boost::system::error_code refused;
+    notifications_.assign(descriptor, refused);
+    if (refused) {
+        ::close(descriptor);
+        return;
+    }
     const std::string parent = std::filesystem::path(path_).parent_path();
     if (::inotify_add_watch(descriptor,
                             parent.c_str(),

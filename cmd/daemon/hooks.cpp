@@ -41,35 +41,42 @@ void Hooks::start_next() {
             log_.warning("hook " + command.argv.front() + ": " + child.error().message());
             continue;
         }
-        running_.push_back(
-            {command.argv.front(), *std::move(child), boost::asio::steady_timer(io_)});
-        const auto running = std::prev(running_.end());
-        running->child->async_end([this, running](health::Ending ending) {
+        const std::uint64_t id = next_id_++;
+        Running& running = running_
+                               .emplace(id,
+                                        Running{command.argv.front(),
+                                                *std::move(child),
+                                                boost::asio::steady_timer(io_, limits::hook_time)})
+                               .first->second;
+        running.child->async_end([this, id](health::Ending ending) {
             std::string problem;
             if (ending.signal != 0) {
                 problem = "killed by signal " + std::to_string(ending.signal);
             } else if (ending.exit_status != 0) {
                 problem = "exit status " + std::to_string(ending.exit_status);
             }
-            end(running, problem);
+            end(id, problem);
         });
-        running->timeout.expires_after(limits::hook_time);
-        running->timeout.async_wait([this, running](boost::system::error_code error) {
+        running.timeout.async_wait([this, id](boost::system::error_code error) {
             if (!error) {
-                end(running, "killed: it took longer than 10 s");
+                end(id, "killed: it took longer than 10 s");
             }
         });
     }
 }
 
-void Hooks::end(std::list<Running>::iterator running, const std::string& problem) {
-    if (!problem.empty()) {
-        log_.warning("hook " + running->name + ": " + problem);
+// Both completions may be on their way when a hook ends just at its limit: the first one counts.
+void Hooks::end(std::uint64_t id, const std::string& problem) {
+    auto ended = running_.extract(id);
+    if (ended.empty()) {
+        return;
     }
-    running->timeout.cancel();
+    Running& running = ended.mapped();
+    if (!problem.empty()) {
+        log_.warning("hook " + running.name + ": " + problem);
+    }
     // The child may be calling us: it lives until it has returned.
-    boost::asio::post(io_, [child = std::shared_ptr<health::Child>(std::move(running->child))] {});
-    running_.erase(running);
+    boost::asio::post(io_, [child = std::shared_ptr<health::Child>(std::move(running.child))] {});
     start_next();
 }
 

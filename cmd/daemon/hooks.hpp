@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,13 +38,14 @@ class Hooks {
     };
 
     void start_next();
-    void end(std::list<Running>::iterator running, const std::string& problem);
+    void end(std::uint64_t id, const std::string& problem);
 
     boost::asio::io_context& io_;
     Log& log_;
     std::vector<HookConfig> hooks_;
     std::deque<health::Command> waiting_;
-    std::list<Running> running_;
+    std::map<std::uint64_t, Running> running_;
+    std::uint64_t next_id_ = 0;
 };
 
 } // namespace anyvip::cmd

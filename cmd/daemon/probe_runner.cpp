@@ -12,31 +12,35 @@ ProbeRunner::ProbeRunner(boost::asio::io_context& io, IsLocal is_local, OnFinish
 
 void ProbeRunner::start(const StartProbe& start) {
     const std::uint64_t id = start.check_id;
+    const std::uint64_t serial = next_serial_++;
     Running& running = running_[id];
+    running.serial = serial;
     running.label = start.label;
     if (start.vip_address && !is_local_(*start.vip_address)) {
         health::Result result;
         result.outcome = health::Outcome::Fail;
         result.detail = "not local: " + to_string(*start.vip_address) +
                         " is not routed to this host, the probe would test another node";
-        boost::asio::post(io_, [this, id, result, alive = std::weak_ptr(alive_)] {
+        boost::asio::post(io_, [this, id, serial, result, alive = std::weak_ptr(alive_)] {
             if (!alive.expired()) {
-                finish(id, result);
+                finish(id, serial, result);
             }
         });
         return;
     }
-    running.probe = health::make_probe(
-        io_, start.config, [this, id](health::Result result) { finish(id, std::move(result)); });
+    running.probe =
+        health::make_probe(io_, start.config, [this, id, serial](health::Result result) {
+            finish(id, serial, std::move(result));
+        });
 }
 
 void ProbeRunner::cancel(std::uint64_t check_id) {
     running_.erase(check_id);
 }
 
-void ProbeRunner::finish(std::uint64_t check_id, health::Result result) {
+void ProbeRunner::finish(std::uint64_t check_id, std::uint64_t serial, health::Result result) {
     const auto found = running_.find(check_id);
-    if (found == running_.end()) {
+    if (found == running_.end() || found->second.serial != serial) {
         return; // cancelled after its result had been posted
     }
     // The probe is calling us: it must live until it has returned, and the next run may start

@@ -35,9 +35,10 @@ class ProbeRunner {
     void cancel(std::uint64_t check_id);
 
   private:
-    void finish(std::uint64_t check_id, health::Result result);
+    void finish(std::uint64_t check_id, std::uint64_t serial, health::Result result);
 
     struct Running {
+        std::uint64_t serial = 0; ///< tells a run from the next one of the same check
         std::string label;
         std::unique_ptr<health::Probe> probe;
     };
@@ -46,6 +47,7 @@ class ProbeRunner {
     IsLocal is_local_;
     OnFinished on_finished_;
     std::unordered_map<std::uint64_t, Running> running_;
+    std::uint64_t next_serial_ = 0;
     std::shared_ptr<int> alive_ = std::make_shared<int>(); // posted results outlive us
 };
 
