@@ -169,9 +169,15 @@ bool PeerDriver::adopt(FileDescriptor socket) {
         return false;
     }
     if (!self.peer.accepts_inbound()) {
+        // What ended the former connection lies before this one: handle it first.
+        look();
+        drain();
+    }
+    if (!self.peer.accepts_inbound()) {
         if (auto farewell = self.peer.rejection(); !farewell.empty()) {
             self.close_gracefully(std::move(*watched), std::move(farewell));
         }
+        self.on_turn();
         return false;
     }
     self.begin(Slot::Incoming, std::move(*watched), *ends);
