@@ -67,6 +67,13 @@ bool roles_fit(std::uint8_t ours, std::uint8_t theirs) {
     return (ours <= 3 && ours + theirs == 3) || (ours == 4 && theirs == 4);
 }
 
+/// RFC 9234 §5: a route to a customer, a peer or a route server's client must not go up again.
+bool marks_routes(const PeerConfig& config, bool is_internal) {
+    constexpr std::array<std::uint8_t, 3> provider_server_peer{0, 1, 4};
+    return !is_internal && config.role &&
+           std::ranges::find(provider_server_peer, *config.role) != provider_server_peer.end();
+}
+
 std::optional<wire::Error>
 judge_asn(const wire::Open& theirs, const PeerConfig& config, const Speaker& speaker, Asn remote) {
     const bool from_capability = theirs.capabilities && theirs.capabilities->four_octet_asn;
@@ -240,6 +247,7 @@ std::expected<Negotiated, wire::Error> negotiate(const wire::Open& ours,
     if (auto error = result.is_internal ? std::nullopt : judge_role(theirs, config)) {
         return std::unexpected(std::move(*error));
     }
+    result.only_to_customer = marks_routes(config, result.is_internal);
     result.hold_time = std::chrono::seconds{std::min(ours.hold_time_s, theirs.hold_time_s)};
     const auto mine = families_of(ours);
     const auto peer = families_of(theirs);

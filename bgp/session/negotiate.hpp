@@ -27,6 +27,7 @@ struct Negotiated {
     bool enhanced_route_refresh = false;
     bool extended_next_hop = false;
     std::array<bool, 2> add_path{};     ///< by Family: the peer sends several paths
+    bool only_to_customer = false;      ///< our routes bear ONLY_TO_CUSTOMER (RFC 9234 §5)
     bool peer_graceful_restart = false; ///< the peer listed at least one family (RFC 4724 §3)
     std::vector<std::string> notices;   ///< worth a warning, no reason to refuse
 };

@@ -47,7 +47,8 @@ void Routes::begin(const Negotiated& negotiated, const Speaker& speaker) {
     negotiated_ = negotiated;
     encoding_ = {.local_asn = speaker.asn,
                  .is_internal = negotiated.is_internal,
-                 .four_octet_asn = negotiated.four_octet_asn};
+                 .four_octet_asn = negotiated.four_octet_asn,
+                 .only_to_customer = negotiated.only_to_customer};
     context_ = {.local_asn = speaker.asn, .is_internal = negotiated.is_internal};
 }
 

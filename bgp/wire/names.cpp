@@ -108,6 +108,7 @@ constexpr std::array attribute_names{
     AttributeName{AttributeType::As4Path, "AS4_PATH"},
     AttributeName{AttributeType::As4Aggregator, "AS4_AGGREGATOR"},
     AttributeName{AttributeType::LargeCommunities, "LARGE_COMMUNITY"},
+    AttributeName{AttributeType::OnlyToCustomer, "ONLY_TO_CUSTOMER"},
 };
 
 } // namespace

@@ -37,6 +37,7 @@ enum class AttributeType : std::uint8_t {
     As4Path = 17,
     As4Aggregator = 18,
     LargeCommunities = 32,
+    OnlyToCustomer = 35,
 };
 
 /// Attribute flags (RFC 4271 §4.3).

@@ -25,6 +25,7 @@ struct EncodeContext {
     bool is_internal = false; ///< iBGP: empty AS_PATH, LOCAL_PREF
     bool four_octet_asn =
         true; ///< false: AS_TRANS and AS4_PATH towards a two-octet speaker (RFC 6793 §4.2.2)
+    bool only_to_customer = false; ///< adds ONLY_TO_CUSTOMER with our number (RFC 9234 §5)
 };
 
 /// One UPDATE that announces as many of `prefixes` (not empty, one family, same attributes) as fit

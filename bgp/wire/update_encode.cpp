@@ -140,6 +140,10 @@ common_attributes(const PathAttributes& attributes, const EncodeContext& context
         write_path(writer, AttributeType::As4Path, context.local_asn, path_count, AsnWidth::Four);
     }
     write_large_communities(writer, attributes);
+    if (context.only_to_customer) {
+        write_u32(
+            writer, AttributeType::OnlyToCustomer, optional_transitive, context.local_asn.value);
+    }
     return octets;
 }
 

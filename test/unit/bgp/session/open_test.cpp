@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bgp/session/negotiate.hpp"
 #include "test/unit/bgp/session/bench.hpp"
 
 using namespace anyvip;
@@ -244,6 +245,24 @@ TEST_CASE("RFC 9234: a configured role is offered, and one that does not fit is 
     CHECK(answer_to(with_role("090100 090101"), config) == "NOTIFICATION 2/11");
     CHECK(answer_to(raw::open(Bench::usual_open()), config) == "KEEPALIVE");
     CHECK(answer_to(with_role("090103")) == "KEEPALIVE"); // no role configured: ignored
+}
+
+TEST_CASE("RFC 9234 §5: routes down or across bear ONLY_TO_CUSTOMER, routes up do not") {
+    const auto marks = [](std::uint8_t role) {
+        auto config = usual_config();
+        config.role = role;
+        const bgp::Speaker us{bgp::Asn{65010}, bgp::RouterId{1}};
+        const bgp::Speaker router{config.remote_as.number, bgp::RouterId{2}};
+        auto theirs = bgp::make_open(config, router, true);
+        theirs.capabilities->role.reset();
+        const auto result = bgp::negotiate(bgp::make_open(config, us, true), theirs, config, us);
+        return result.value().only_to_customer;
+    };
+    CHECK(marks(0)); // provider
+    CHECK(marks(1)); // route server
+    CHECK_FALSE(marks(2));
+    CHECK_FALSE(marks(3)); // customer
+    CHECK(marks(4));       // peer
 }
 
 TEST_CASE("RFC 7911: ADD-PATH counts only from a router that sends several paths") {
