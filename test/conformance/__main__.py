@@ -55,7 +55,7 @@ def prepare(network, chosen, directory):
 def run(stage):
     begin = time.monotonic()
     try:
-        if not stage.case.kind.shared and not stage.case.kind.name.startswith("late"):
+        if not stage.case.kind.shared:
             stage.node.start()
         stage.case.run(stage)
         problem = None
@@ -81,14 +81,14 @@ def main():
     options = parser.parse_args()
     load()
     wanted = options.text or [""]
-    chosen = [one for one in CASES if any(text in one.name or text == one.module for text in wanted)]
+    is_wanted = lambda one: any(text in one.name or text == one.module for text in wanted)
+    chosen = [one for one in CASES if is_wanted(one)]
     if options.list:
         print("\n".join(one.name for one in chosen))
         return 0
     if not os.access(f"{BIN}/anyvipd", os.X_OK):
         sys.exit(f"{BIN}/anyvipd is missing: build first, or set ANYVIP_BIN")
-    # Those that wait for long begin first.
-    chosen.sort(key=lambda one: not getattr(one.run, "is_slow", False))
+    chosen.sort(key=lambda one: not one.slow)
     directory = tempfile.mkdtemp(prefix="anyvip-conformance-")
     nodes, failed = [], 0
     try:

@@ -31,18 +31,19 @@ class Case:
     peer: dict
     dials: bool  # the daemon connects, the case accepts
     ipv6: bool  # the session runs over IPv6
+    slow: bool  # waits for long, so it begins first
     module: str
 
 
 CASES = []
 
 
-def case(name, kind=PLAIN, peer=None, dials=False, ipv6=False):
+def case(name, kind=PLAIN, peer=None, dials=False, ipv6=False, slow=False):
     """`peer`: further keys of the [[peer]] of this case."""
 
     def register(function):
         module = function.__module__.rsplit(".", 1)[-1]
-        CASES.append(Case(name, function, kind, dict(peer or {}), dials, ipv6, module))
+        CASES.append(Case(name, function, kind, dict(peer or {}), dials, ipv6, slow, module))
         return function
 
     return register

@@ -102,7 +102,8 @@ class Connection:
         what = octets.NAMES[kind]
         received = self.read(what, deadline, keepalives or kind == KEEPALIVE)
         require(received.kind == kind, f"{what} expected, got {received}")
-        require(body is None or received.body == body, f"{received}, expected {(body or b'').hex()}")
+        if body is not None:
+            require(received.body == body, f"{received}, expected {body.hex()}")
         return received
 
     def expect_message(self, whole):

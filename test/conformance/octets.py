@@ -151,7 +151,9 @@ def unreach(routes, family=IPV6, flags=OPTIONAL, extended=None):
     return attribute(15, u16(family[0]) + u8(family[1]) + routes, flags, extended)
 
 
-def update(withdrawn=b"", attributes=b"", routes=b"", withdrawn_length=None, attributes_length=None):
+def update(
+    withdrawn=b"", attributes=b"", routes=b"", withdrawn_length=None, attributes_length=None
+):
     """The lengths: what the message says, when it is not the truth."""
     if withdrawn_length is None:
         withdrawn_length = len(withdrawn)

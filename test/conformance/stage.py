@@ -6,7 +6,7 @@ import time
 
 from . import octets
 from .connection import PATIENCE, Connection, Wrong, require
-from .octets import IPV4, IPV6, KEEPALIVE_MESSAGE, ROUTE_REFRESH, UPDATE
+from .octets import IPV4, IPV6, KEEPALIVE_MESSAGE, UPDATE
 
 FAMILIES = (IPV4, IPV6)
 
@@ -37,7 +37,7 @@ class Stage:
         sock.settimeout(None)
         return self._keep(Connection(sock))
 
-    def accept(self, deadline=PATIENCE, keep_open=True):
+    def accept(self, deadline=PATIENCE):
         """A connection that the daemon opens."""
         self.listener.settimeout(deadline)
         try:
@@ -104,7 +104,8 @@ class Stage:
     def established(self, connection=None, families=FAMILIES, **changes):
         """A session with its first UPDATEs and End-of-RIBs read; these are in `first`."""
         if families != FAMILIES and "capabilities" not in changes and "parameters" not in changes:
-            changes["capabilities"] = octets.usual_capabilities(changes.get("asn", self.asn), families)
+            asn = changes.get("asn", self.asn)
+            changes["capabilities"] = octets.usual_capabilities(asn, families)
         connection = self.open_confirm(connection, **changes)
         connection.send(KEEPALIVE_MESSAGE)
         connection.first = connection.updates_until_end_of_rib(families)
@@ -128,9 +129,6 @@ class Stage:
         vip = self.node.vip4 if family == IPV4 else self.node.vip6
         length = 32 if family == IPV4 else 128
         return octets.u8(length) + octets.ip(vip) in received.body
-
-    def expect_gone_but_up(self, connection):
-        self.barrier(connection)
 
     def paths(self):
         """Prefixes of our VIPs that this peer shows us, as the daemon understands them."""

@@ -75,7 +75,7 @@ def deliberate(stage, subcode):
     require(0.6 <= again.opened_at - begin <= 6, f"{again.opened_at - begin:.2f} s")
 
 
-@case("RFC 4486 §4: repeated Cease 2 never makes the pause longer than 5 s", dials=True)
+@case("RFC 4486 §4: repeated Cease 2 never makes the pause longer than 5 s", dials=True, slow=True)
 def repeated(stage):
     begin = None
     for _ in range(5):
@@ -86,9 +86,6 @@ def repeated(stage):
         connection.send(notification(6, 2))
         connection.expect_end()
         begin = time.monotonic()
-
-
-repeated.is_slow = True
 
 
 @case("RFC 4271 §6.4: a NOTIFICATION that ends while our UPDATEs wait is understood")

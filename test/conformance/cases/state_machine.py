@@ -121,7 +121,8 @@ def storm(stage):
 
 
 # The back-off is measured as the daemon sees it: from one end to the next connection.
-@case("RFC 4271 §8.1.1: a peer that refuses every OPEN is tried after 1, 2 and 4 s", dials=True)
+@case("RFC 4271 §8.1.1: a peer that refuses every OPEN is tried after 1, 2 and 4 s",
+      dials=True, slow=True)
 def damped(stage):
     ended = None
     for pause in (None, 1, 2, 4):
@@ -134,10 +135,8 @@ def damped(stage):
         ended = time.monotonic()
 
 
-damped.is_slow = True
-
-
-@case("RFC 4271 §8.1.1: a peer whose OPEN we refuse is tried after 1 and 2 s", dials=True)
+@case("RFC 4271 §8.1.1: a peer whose OPEN we refuse is tried after 1 and 2 s",
+      dials=True, slow=True)
 def damped_own(stage):
     ended = None
     for pause in (None, 1, 2):
@@ -148,9 +147,6 @@ def damped_own(stage):
         connection.send(stage.open_message(version=3))
         connection.expect_notification(2, 1, octets.u16(4))
         ended = time.monotonic()
-
-
-damped_own.is_slow = True
 
 
 @case("An inbound connection of the peer ends its back-off", dials=True)

@@ -16,15 +16,12 @@ def require_between(low, value, high, what):
 
 
 @case("RFC 4271 §8.2.2: without an OPEN the connection ends with 4/0 at open_hold",
-      peer={"open_hold": "10s"})
+      peer={"open_hold": "10s"}, slow=True)
 def no_open(stage):
     connection = stage.open_sent()
     begin = connection.opened_at
     connection.expect_notification(4, 0, b"", 20)
     require_between(9.7, time.monotonic() - begin, 10 + SLACK, "open hold")
-
-
-no_open.is_slow = True
 
 
 @case("RFC 4271 §8.2.2: without KEEPALIVE OpenConfirm ends with 4/0 at the negotiated hold time")
@@ -82,15 +79,13 @@ def fastest(stage):
         require_between(0.9, interval, 1.0 + 0.5, "interval")
 
 
-@case("RFC 4271 §10: KEEPALIVEs come at 75 to 100 % of a third of the hold time, varying")
+@case("RFC 4271 §10: KEEPALIVEs come at 75 to 100 % of a third of the hold time, varying",
+      slow=True)
 def jitter(stage):
     found = intervals(stage, 9, 4)
     for interval in found:
         require_between(2.2, interval, 3.0 + 0.5, "interval")
     require(max(found) - min(found) > 0.005, f"no jitter: {found}")
-
-
-jitter.is_slow = True
 
 
 @rows([

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RFC 7606, attribute by attribute: one table, from which come a case for the usual reaction and one
-for `strict_rfc4271`. The paths of our own VIPs show what was made of a message."""
+"""RFC 7606, attribute by attribute: one table, from which come a case for the usual reaction and
+one for `strict_rfc4271`. The paths of our own VIPs show what was made of a message."""
 
 import dataclasses
 

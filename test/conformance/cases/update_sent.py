@@ -192,6 +192,25 @@ def not_for_us(stage):
     require_first(stage.established())
 
 
+ONLY_TO_CUSTOMER = attribute(35, u32(65010), TRANSITIVE)
+
+
+@case("RFC 9234 §5: as a provider our routes bear ONLY_TO_CUSTOMER", peer={"role": "provider"})
+def provider(stage):
+    tail = mark(65010) + ONLY_TO_CUSTOMER
+    require(stage.established().first[0] == classic(stage, tail=tail), "no ONLY_TO_CUSTOMER")
+
+
+@case("RFC 9234 §5: as a peer our routes bear ONLY_TO_CUSTOMER", peer={"role": "peer"})
+def lateral_peer(stage):
+    provider(stage)
+
+
+@case("RFC 9234 §5: as a customer our routes bear no ONLY_TO_CUSTOMER", peer={"role": "customer"})
+def customer(stage):
+    require_first(stage.established(), classic(stage), ipv6(stage))
+
+
 # ---- next hops
 
 
@@ -316,7 +335,8 @@ def counts(updates, width):
     found = []
     for one in updates:
         withdrawn = int.from_bytes(one[19:21], "big")
-        attributes_end = 23 + withdrawn + int.from_bytes(one[21 + withdrawn : 23 + withdrawn], "big")
+        length = int.from_bytes(one[21 + withdrawn : 23 + withdrawn], "big")
+        attributes_end = 23 + withdrawn + length
         found.append((withdrawn // width, (len(one) - attributes_end) // width))
     return found
 
@@ -346,7 +366,7 @@ def many(stage):
 
 
 @case("RFC 9687 §4: a router that reads nothing while we must send loses the session", kind=MANY,
-      peer={"hold_time": "3s", "send_hold_time": "4s"})
+      peer={"hold_time": "3s", "send_hold_time": "4s"}, slow=True)
 def send_hold(stage):
     connection = stage.dial(lambda sock: sock.setsockopt(1, 8, 4096))  # SO_RCVBUF
     stage.established(connection, hold_time=3)
@@ -361,6 +381,3 @@ def send_hold(stage):
         time.sleep(0.02)
     error = stage.status()["last_error"]
     require("Send Hold" in error["name"] + error["message"], str(error))
-
-
-send_hold.is_slow = True

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Received UPDATEs as a whole: lengths, prefixes, multiprotocol attributes, several errors at once."""
+"""Received UPDATEs as a whole: lengths, prefixes, multiprotocol attributes, several errors."""
 
 from .. import octets
-from ..catalogue import INTERNAL, NodeKind, case, rows
+from ..catalogue import case, rows
 from ..connection import require
 from ..octets import (
     IPV4,
@@ -303,7 +303,8 @@ def ipv6_next_hop(stage, hop, shown):
 
 @rows([
     ("RFC 7606 §5.1: MP_REACH_NLRI behind the other attributes is accepted",
-     lambda stage: update(attributes=path_attributes() + reach(nlri(f"{stage.node.vip6}/128"), HOP6))),
+     lambda stage: update(attributes=path_attributes()
+                          + reach(nlri(f"{stage.node.vip6}/128"), HOP6))),
     ("RFC 4271 §5: attributes in descending order are accepted",
      lambda stage: update(attributes=octets.as_path(65001) + octets.origin()
                           + reach(nlri(f"{stage.node.vip6}/128"), HOP6))),

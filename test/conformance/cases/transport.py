@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCP below BGP: MD5 (RFC 2385), GTSM (RFC 5082), addresses, link-local sessions."""
+
+import socket
+import struct
+import time
+
+from .. import octets
+from ..catalogue import NodeKind, case, rows
+from ..connection import require
+
+TCP_MD5SIG, IP_TTL, IP_MINTTL, IPV6_UNICAST_HOPS, IPV6_MINHOPCOUNT = 14, 2, 21, 16, 73
+
+
+def md5(address, key):
+    """For `prepare`: the key for what comes from and goes to this address."""
+    family, body = socket.AF_INET, socket.inet_aton(address).rjust(6, b"\0")
+    where = struct.pack("=H", family) + body
+    option = where.ljust(128, b"\0") + struct.pack("=BBHI", 0, 0, len(key), 0)
+    option += key.ljust(80, b"\0")
+    return lambda sock: sock.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, option)
+
+
+def ttl(value):
+    return lambda sock: sock.setsockopt(socket.IPPROTO_IP, IP_TTL, value)
+
+
+def never_connects(stage, prepare):
+    try:
+        stage.dial(prepare, timeout=3)
+    except OSError:
+        return
+    raise AssertionError("connected")
+
+
+@case("RFC 2385 §2: with the right key an inbound connection comes up", peer={"password": "s3cret"})
+def md5_inbound(stage):
+    stage.established(stage.dial(md5(stage.node.address[False], b"s3cret")))
+
+
+@rows([
+    ("RFC 2385 §2: with a wrong key no inbound connection comes up", b"wrong"),
+    ("RFC 2385 §2: without a key no inbound connection comes up", None),
+], peer={"password": "s3cret"})
+def md5_wrong(stage, key):
+    never_connects(stage, md5(stage.node.address[False], key) if key else None)
+
+
+@case("RFC 2385 §2: a key where none is configured lets no connection come up")
+def md5_unexpected(stage):
+    never_connects(stage, md5(stage.node.address[False], b"s3cret"))
+
+
+@case("RFC 2385 §2: with the right key our own connection comes up",
+      peer={"password": "s3cret"}, dials=True)
+def md5_outbound(stage):
+    md5(stage.node.address[False], b"s3cret")(stage.listener)
+    stage.established(stage.accept())
+
+
+@case("RFC 2385 §4.1: with a wrong key our own connection stays away, and a hint is shown",
+      peer={"password": "s3cret", "connect_timeout": "1s"}, dials=True)
+def md5_outbound_wrong(stage):
+    stage.listener.close()  # no connection without a key may wait in the queue
+    stage.listener = stage.network.listen(
+        stage.router, prepare=md5(stage.node.address[False], b"wrong"))
+    stage.expect_no_attempt(3)
+    error = stage.status()["last_error"]
+    require("password" in error["name"] + error["message"], str(error))
+
+
+GUARDED = NodeKind("guarded")
+
+
+@case("RFC 5082 §3: packets with TTL 255 pass ttl_security", kind=GUARDED,
+      peer={"ttl_security": 1})
+def gtsm(stage):
+    stage.established(stage.dial(ttl(255)))
+
+
+@case("RFC 5082 §3: packets with TTL 254 do not pass ttl_security = 1", kind=GUARDED,
+      peer={"ttl_security": 1})
+def gtsm_far(stage):
+    never_connects(stage, ttl(254))
+
+
+@case("RFC 5082 §3: two hops pass ttl_security = 2", kind=NodeKind("guarded2"),
+      peer={"ttl_security": 2})
+def gtsm_two(stage):
+    stage.established(stage.dial(ttl(254)))
+
+
+@case("RFC 5082 §3: our own connection with ttl_security takes TTL 255 alone",
+      kind=GUARDED, peer={"ttl_security": 1, "connect_timeout": "1s"}, dials=True)
+def gtsm_outbound(stage):
+    ttl(255)(stage.listener)
+    stage.established(stage.accept())
+
+
+@rows([
+    ("RFC 5082 §3: what we send on our own connection has TTL 255", True),
+    ("RFC 5082 §3: what we send on an inbound connection has TTL 255", False),
+], dials=True)
+def own_ttl(stage, we_called):
+    strict = lambda sock: sock.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)
+    if we_called:
+        strict(stage.listener)
+        connection = stage.accept()
+    else:
+        connection = stage.dial(strict)
+    stage.established(connection)
+
+
+@case("RFC 5082 §3: what we send over IPv6 has hop limit 255", ipv6=True)
+def own_hop_limit(stage):
+    strict = lambda sock: sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, 255)
+    stage.established(stage.dial(strict))
+
+
+@case("A session over IPv6 comes up from both sides", ipv6=True, dials=True)
+def over_ipv6(stage):
+    stage.established(stage.accept()).close()
+    time.sleep(0)
+    stage.established(stage.dial())
+
+
+@case("local_address is the source of our connections", dials=True)
+def source(stage):
+    connection = stage.accept()
+    address = connection.socket.getpeername()[0]
+    require(address == stage.node.address[False], address)
+
+
+@case("A NOTIFICATION arrives although the peer's octets were not all read")
+def unread(stage):
+    connection = stage.established()
+    junk = octets.message(9) + bytes(300000)
+    connection.socket.settimeout(5)
+    try:
+        connection.socket.sendall(junk)
+    except OSError:
+        pass  # what matters is what comes back
+    connection.socket.settimeout(None)
+    received = connection.read("NOTIFICATION")
+    require(received.body == b"\1\3\x09", str(received))
