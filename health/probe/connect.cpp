@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -34,21 +35,55 @@ bool is_self_connected(StreamSocket& socket) {
     return !local_error && !remote_error && local == remote;
 }
 
-void on_writable(StreamSocket& socket,
-                 bool is_unix,
-                 const std::function<void(Failure)>& connected) {
+/// Without the calls that asio makes one after another for the same.
+std::error_code open(StreamSocket& socket, const Endpoint::protocol_type& protocol) {
+    const int type = protocol.type() | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const int descriptor = ::socket(protocol.family(), type, protocol.protocol());
+    if (descriptor < 0) {
+        return last_error();
+    }
+    boost::system::error_code error;
+    socket.assign(protocol, descriptor, error);
+    if (error) {
+        ::close(descriptor);
+    }
+    return error;
+}
+
+/// 0, EINPROGRESS or what is wrong. A host that connects to itself has its answer when the call
+/// returns, which asking once more tells for less than a wait costs.
+int connect_at_once(int descriptor, const Endpoint& endpoint) {
+    // Not socket.async_connect: for a unix socket whose accept queue is full, connect says EAGAIN
+    // and nothing is under way, which asio would take for a connection.
+    const auto attempt = [&] {
+        const auto length = static_cast<socklen_t>(endpoint.size());
+        return ::connect(descriptor, endpoint.data(), length) == 0 ? 0 : errno;
+    };
+    const int first = attempt();
+    if (first != EINPROGRESS) {
+        return first;
+    }
+    const int second = attempt();
+    return second == EALREADY ? EINPROGRESS : second;
+}
+
+Failure outcome_of(StreamSocket& socket, int error, bool is_unix) {
+    if (error == 0 && !is_unix && is_self_connected(socket)) {
+        error = ECONNREFUSED;
+    }
+    if (error != 0) {
+        return connect_failure({error, std::system_category()}, is_unix);
+    }
+    return {};
+}
+
+int pending_error(StreamSocket& socket) {
     int value = 0;
     socklen_t length = sizeof value;
     if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &value, &length) != 0) {
-        value = errno;
+        return errno;
     }
-    if (value != 0) {
-        connected(connect_failure({value, std::system_category()}, is_unix));
-    } else if (!is_unix && is_self_connected(socket)) {
-        connected(connect_failure({ECONNREFUSED, std::system_category()}, is_unix));
-    } else {
-        connected({});
-    }
+    return value;
 }
 
 void connect_to(StreamSocket& socket,
@@ -61,33 +96,20 @@ void connect_to(StreamSocket& socket,
                               connected(std::move(result));
                           });
     };
-    boost::system::error_code error;
-    socket.open(endpoint.protocol(), error);
-    if (!error) {
-        socket.non_blocking(true, error);
-    }
-    if (error) {
+    if (const std::error_code error = open(socket, endpoint.protocol())) {
         later(Result{.detail = "socket: " + error.message(), .is_our_fault = is_exhaustion(error)});
         return;
     }
-    // Not socket.async_connect: for a unix socket whose accept queue is full, connect says EAGAIN
-    // and nothing is under way, which asio would take for a connection.
-    if (::connect(socket.native_handle(),
-                  endpoint.data(),
-                  static_cast<socklen_t>(endpoint.size())) == 0) {
-        later(std::nullopt);
-        return;
-    }
-    const std::error_code refused = last_error();
-    if (refused.value() != EINPROGRESS) {
-        later(connect_failure(refused, is_unix));
+    const int outcome = connect_at_once(socket.native_handle(), endpoint);
+    if (outcome != EINPROGRESS) {
+        later(outcome_of(socket, outcome, is_unix));
         return;
     }
     socket.async_wait(StreamSocket::wait_write,
                       [&socket, is_unix, connected = std::move(connected)](
                           const boost::system::error_code& waited) {
                           if (!waited && socket.is_open()) {
-                              on_writable(socket, is_unix, connected);
+                              connected(outcome_of(socket, pending_error(socket), is_unix));
                           }
                       });
 }
