@@ -51,7 +51,7 @@ Step Session::receive(const Packet& packet, Instant at, Instant now) {
         if (step.change) {
             step.send = send_now(now);
         } else if (was_peer_admin_down != (remote_state_ == State::AdminDown)) {
-            step.change = Change{state_, state_, diagnostic_, !was_peer_admin_down, {}, {}};
+            step.change = Change{state_, state_, diagnostic_, !was_peer_admin_down, {}, {}, {}};
         }
     }
     if (packet.poll) {
@@ -110,7 +110,8 @@ Change Session::enter(State state, Diagnostic diagnostic, Instant now) {
                   diagnostic,
                   remote_state_ == State::AdminDown,
                   last_received_ ? now - *last_received_ : Duration{},
-                  recent_delay(now)};
+                  recent_delay(now),
+                  detection_time()};
     diagnostic_ = diagnostic;
     if (change.from == State::Up) {
         last_fall_ = diagnostic;
@@ -157,15 +158,14 @@ std::optional<Change> Session::detect(Instant now) {
         grace_ = late + expected_interval();
         return std::nullopt;
     }
-    const bool was_peer_admin_down = remote_state_ == State::AdminDown;
-    forget_peer();
+    std::optional<Change> change;
     if (is_alive) {
-        return enter(State::Down, Diagnostic::DetectionTimeExpired, now);
+        change = enter(State::Down, Diagnostic::DetectionTimeExpired, now);
+    } else if (remote_state_ == State::AdminDown) {
+        change = Change{state_, state_, diagnostic_, false, {}, {}, {}};
     }
-    if (was_peer_admin_down) {
-        return Change{state_, state_, diagnostic_, false, {}, {}};
-    }
-    return std::nullopt;
+    forget_peer();
+    return change;
 }
 
 // RemoteMinRxInterval goes back to its first value as well: a peer that had asked for no packets at

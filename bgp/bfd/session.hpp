@@ -30,6 +30,7 @@ struct Change {
     /// By how much we ourselves were late, at worst, within the last detection times: what the
     /// peer did not receive in time, or what we did not read in time.
     Duration own_delay{};
+    Duration detection_time{}; ///< as it was
     friend bool operator==(const Change&, const Change&) = default;
 };
 
