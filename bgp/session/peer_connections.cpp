@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint8_t code_open_error = 2;
 constexpr std::uint8_t subcode_unsupported_parameter = 4;
 constexpr std::uint8_t subcode_unsupported_capability = 7;
+constexpr std::uint8_t code_state_machine_error = 5;
 constexpr std::uint8_t code_cease = 6;
 
 bool is(const wire::Notification& notification, std::uint8_t code, std::uint8_t subcode) {
@@ -28,6 +29,13 @@ bool is_deliberate(const wire::Notification& notification) {
                                     wire::Cease::OutOfResources};
     return notification.code == code_cease &&
            std::ranges::find(deliberate, wire::Cease{notification.subcode}) != deliberate.end();
+}
+
+/// FRR answers so to an OPEN that comes while it starts, before its own side has noticed the
+/// connection. No session existed and nothing is wrong with ours: it is one more failed attempt.
+bool is_not_ready(const Ending& ending) {
+    return !ending.sent && ending.was == SessionState::OpenSent &&
+           ending.notification->code == code_state_machine_error;
 }
 
 bool is_collision(const wire::Notification& notification) {
@@ -218,7 +226,7 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
 }
 
 Duration Peer::Impl::pause_after(const Ending& ending, Instant now) {
-    if (!ending.notification) {
+    if (!ending.notification || is_not_ready(ending)) {
         return connect_pause(now);
     }
     if (!ending.sent && is(*ending.notification, code_open_error, subcode_unsupported_capability)) {

@@ -203,6 +203,18 @@ TEST_CASE("after a deliberate Cease the router is tried within 5 s however often
     }
 }
 
+TEST_CASE("a router that starts and answers our OPEN with 5/0 counts as one that refuses") {
+    Bench bench;
+    bench.start();
+    for (int i = 0; i < 6; ++i) {
+        bench.accept();
+        bench.say(raw::notification(5, 0));
+        CHECK(bench.state() == SessionState::Idle);
+        bench.advance(250ms);
+        CHECK(bench.is_connecting);
+    }
+}
+
 TEST_CASE("F13: a stop in Established sends what is pending and Cease 6/2 with the message") {
     Bench bench;
     bench.establish();
