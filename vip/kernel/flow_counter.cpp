@@ -57,8 +57,13 @@ FlowCounter::FlowCounter(boost::asio::io_context& loop,
 
 void FlowCounter::watch(std::vector<IpAddress> addresses, std::chrono::milliseconds pause) {
     std::ranges::sort(addresses);
-    pause_ = pause;
+    const bool is_in_pause = !socket_ && !addresses_.empty();
+    const bool is_sooner = pause < std::exchange(pause_, pause);
     if (addresses == addresses_) {
+        // A drain that begins must not wait for the end of an everyday pause.
+        if (is_in_pause && is_sooner) {
+            timer_.arm(std::chrono::milliseconds(0));
+        }
         return;
     }
     addresses_ = std::move(addresses);

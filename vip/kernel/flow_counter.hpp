@@ -33,7 +33,8 @@ class FlowCounter {
     FlowCounter& operator=(const FlowCounter&) = delete;
 
     /// The whole set; empty: stop. The first pass begins at once, the next ones `pause` after the
-    /// end of the one before. What does not change goes on undisturbed.
+    /// end of the one before. What does not change goes on undisturbed; a shorter
+    /// pause counts at once.
     void watch(std::vector<IpAddress> addresses, std::chrono::milliseconds pause);
 
   private:

@@ -142,6 +142,14 @@ TEST_CASE("an empty set stops the count, a new one begins at once") {
     CHECK(fabric.last == FlowCounts{{vip4, {}}});
 }
 
+TEST_CASE("a shorter pause ends the one that runs") {
+    Fabric fabric;
+    fabric.counter.watch({vip4}, 1h);
+    REQUIRE(fabric.network.run_until([&] { return fabric.passes == 1; }));
+    fabric.counter.watch({vip4}, 1ms);
+    CHECK(fabric.network.run_until([&] { return fabric.passes >= 3; }));
+}
+
 TEST_CASE("many flows are read in slices, and other work of the loop goes on between them") {
     Fabric fabric;
     const auto listener = test::listen_on(endpoint4("203.0.113.10", 8080));
