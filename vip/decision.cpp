@@ -83,7 +83,7 @@ wants_address(const Conditions& conditions, const VipConfig& config, RouteMode m
     if (!has_address) {
         return "healthy, but " + conditions.address_problem;
     }
-    if (!conditions.has_session) {
+    if (!conditions.session_problem.empty()) {
         return "healthy, but " + conditions.session_problem;
     }
     return "healthy, its route is about to be sent";
@@ -91,7 +91,11 @@ wants_address(const Conditions& conditions, const VipConfig& config, RouteMode m
 
 [[nodiscard]] std::string backup_reason(const Conditions& conditions) {
     if (conditions.verdict == Verdict::Up) {
-        return "up again, but held back after a fall; announced for last resort only";
+        return std::string("up again, but ") +
+               (conditions.hold_down == HoldDown::Damping
+                    ? "damped after several falls within a minute"
+                    : "hold_down still runs") +
+               "; announced for last resort only";
     }
     return conditions.health_reason + "; announced for last resort only";
 }

@@ -123,7 +123,8 @@ struct AddressView {
     std::string interface;
     bool is_present = false;
     bool is_owned = false;
-    std::string problem; ///< empty: fine
+    bool is_announced = false; ///< to one peer at least
+    std::string problem;       ///< empty: fine
 };
 
 struct VipView {
@@ -137,7 +138,7 @@ struct VipView {
     std::optional<std::uint64_t> flows;
     std::vector<AddressView> addresses;
     std::vector<std::string> announced_to;
-    std::vector<vip::Condition> conditions; ///< what `explain` prints
+    std::vector<vip::Condition> conditions; ///< what `explain` prints; only of `vip`
 };
 
 struct CheckView {
@@ -250,6 +251,8 @@ class Agent {
     [[nodiscard]] std::vector<DrainProgress>
     drain_progress(const std::vector<std::string>& vips = {}) const;
     [[nodiscard]] std::vector<VipView> vips() const;
+    [[nodiscard]] std::optional<VipView> vip(std::string_view name) const;
+    [[nodiscard]] std::size_t count_vips(vip::VipState state) const;
     [[nodiscard]] std::vector<CheckView>
     checks() const; ///< running instances; a check no VIP uses still runs
     [[nodiscard]] NodeState node_state() const;

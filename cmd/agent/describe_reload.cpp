@@ -119,6 +119,27 @@ void describe_vips(const Config& before, const Config& after, std::vector<std::s
     }
 }
 
+void describe_daemon(DaemonConfig before,
+                     const DaemonConfig& after,
+                     std::vector<std::string>& lines) {
+    std::vector<std::string> late;
+    const auto take = [&](std::string DaemonConfig::* key, std::string_view name) {
+        if (before.*key != after.*key) {
+            late.emplace_back(name);
+            before.*key = after.*key;
+        }
+    };
+    take(&DaemonConfig::control, "control");
+    take(&DaemonConfig::http, "http");
+    take(&DaemonConfig::state_dir, "state_dir");
+    if (!late.empty()) {
+        lines.push_back("daemon " + joined(late) + ": takes effect at the next start");
+    }
+    if (before != after) {
+        lines.emplace_back("daemon: changed");
+    }
+}
+
 } // namespace
 
 std::vector<std::string> Agent::describe_reload(const Config& config) const {
@@ -133,9 +154,7 @@ std::vector<std::string> Agent::describe_reload(const Config& config) const {
     describe_peers(before, config, lines);
     describe_checks(before, config, lines);
     describe_vips(before, config, lines);
-    if (config.daemon != before.daemon) {
-        lines.emplace_back("daemon: changed");
-    }
+    describe_daemon(before.daemon, config.daemon, lines);
     if (config.drain != before.drain) {
         lines.emplace_back("drain: changed");
     }

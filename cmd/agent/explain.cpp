@@ -201,6 +201,39 @@ std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const 
     return conditions;
 }
 
+// A verdict keeps the evidence that led to it; what the check says by now may be another story.
+std::string Agent::Impl::latest_evidence(const VipRecord& record) const {
+    const health::Check* in_the_way = nullptr;
+    for (const health::State state : {health::State::Unknown, health::State::Down}) {
+        for (const auto& instances : record.checks) {
+            for (const CheckInstance* instance : instances) {
+                if (in_the_way == nullptr && instance->check.state() == state) {
+                    in_the_way = &instance->check;
+                }
+            }
+        }
+    }
+    if (in_the_way == nullptr) {
+        return {};
+    }
+    if (!in_the_way->last()) {
+        return "its first run has not ended";
+    }
+    const health::Result& last = in_the_way->last()->result;
+    const health::Schedule& schedule = in_the_way->config().schedule;
+    if (last.outcome == health::Outcome::Pass) {
+        return "passed " + std::to_string(in_the_way->successes_in_row()) + " of " +
+               std::to_string(schedule.rise);
+    }
+    if (in_the_way->reason().find(last.detail) != std::string::npos) {
+        return {};
+    }
+    return last.detail + (in_the_way->state() == health::State::Unknown
+                              ? ", " + std::to_string(in_the_way->failures_in_row()) + " of " +
+                                    std::to_string(schedule.fall)
+                              : "");
+}
+
 void Agent::Impl::note_tracks(VipRecord& record, Instant now) {
     const auto note = [&](Tracked tracked, std::string value, const std::string& event) {
         Track& track = record.tracks[static_cast<std::size_t>(tracked)];

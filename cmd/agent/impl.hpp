@@ -70,6 +70,14 @@ struct Agent::Impl {
     void note_tracks(VipRecord& record, Instant now);
     void schedule(VipRecord& record, Instant now);
 
+    // ---- explain.cpp ----
+    /// What the check that stands in the way says by now; empty: nothing but its reason.
+    [[nodiscard]] std::string latest_evidence(const VipRecord& record) const;
+
+    // ---- session_problem.cpp ----
+    /// Why no router can have its routes; each router with its cause.
+    [[nodiscard]] std::string session_problem(const VipRecord& record) const;
+
     // ---- traffic.cpp: what still arrives ----
     void packets_seen(const std::map<IpAddress, std::uint64_t>& packets, Instant now);
     void flows_counted(const std::map<IpAddress, vip::FlowCount>& flows, Instant now);

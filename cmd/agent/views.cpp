@@ -22,6 +22,17 @@ VipView Agent::Impl::view_of(const VipRecord& record, Instant now) const {
     view.state = record.decision.state;
     view.since = record.since;
     view.reason = record.decision.reason;
+    if (record.conditions.verdict != vip::Verdict::Up &&
+        view.reason.starts_with(record.conditions.health_reason)) {
+        const std::string latest = latest_evidence(record);
+        view.reason += latest.empty() ? "" : "; now: " + latest;
+    }
+    if (const std::string& problem = record.conditions.session_problem;
+        !problem.empty() && view.reason.ends_with(problem)) {
+        // What a router answers to our attempts changes without a look at each VIP.
+        view.reason.replace(
+            view.reason.size() - problem.size(), problem.size(), session_problem(record));
+    }
     view.health = record.health.state;
     view.is_drained = record.drain.step != vip::DrainStep::None;
     view.weight = record.health.weight;
@@ -29,10 +40,14 @@ VipView Agent::Impl::view_of(const VipRecord& record, Instant now) const {
         view.flows = record.flows;
     }
     for (const AddressSlot* slot : record.addresses) {
+        const bool is_announced = std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
+            return peer->peer.is_established() && peer->peer.is_advertised(slot->prefix);
+        });
         view.addresses.push_back({slot->prefix,
                                   slot->interface,
                                   slot->held.is_present(),
                                   slot->held.is_owned(),
+                                  is_announced,
                                   slot->held.problem()});
     }
     for (const PeerRecord* peer : record.peers) {
@@ -112,9 +127,24 @@ std::vector<VipView> Agent::vips() const {
     views.reserve(impl_->order.size());
     for (const VipRecord* record : impl_->order) {
         views.push_back(impl_->view_of(*record, impl_->last_turn));
-        views.back().conditions = impl_->explain(*record);
     }
     return views;
+}
+
+std::optional<VipView> Agent::vip(std::string_view name) const {
+    const auto found = std::ranges::find_if(
+        impl_->order, [&](const VipRecord* record) { return record->config.name == name; });
+    if (found == impl_->order.end()) {
+        return std::nullopt;
+    }
+    VipView view = impl_->view_of(**found, impl_->last_turn);
+    view.conditions = impl_->explain(**found);
+    return view;
+}
+
+std::size_t Agent::count_vips(vip::VipState state) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        impl_->order, [&](const VipRecord* record) { return record->decision.state == state; }));
 }
 
 std::vector<CheckView> Agent::checks() const {

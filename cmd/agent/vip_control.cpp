@@ -37,10 +37,10 @@ constexpr std::size_t stale_slice = 256;
            });
 }
 
-/// One prefix at least has been sent to one peer.
+/// One prefix at least has been sent to one peer, and is not being taken back from it.
 [[nodiscard]] bool is_sent(const VipRecord& record) {
     return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
-        return peer->peer.is_established() &&
+        return peer->peer.is_established() && peer->use != PeerUse::Withdrawn &&
                std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
                    return peer->peer.is_advertised(slot->prefix);
                });
@@ -69,25 +69,12 @@ constexpr std::size_t stale_slice = 256;
         if (slot->held.presence() == vip::Presence::Absent) {
             const std::string& problem = slot->held.problem();
             return "address " + to_string(slot->prefix) + " is not on " + slot->interface +
-                   (problem.empty() ? "" : ": " + problem);
+                   (slot->is_external ? ", where somebody else must put it (address_policy)"
+                    : problem.empty() ? ""
+                                      : ": " + problem);
         }
     }
     return {};
-}
-
-[[nodiscard]] std::string session_problem(const VipRecord& record) {
-    if (record.peers.empty()) {
-        return "no router is configured for it";
-    }
-    std::string names;
-    for (const PeerRecord* peer : record.peers) {
-        names += (names.empty() ? "" : ", ") + peer->entry.session.name;
-    }
-    const bool has_established = std::ranges::any_of(
-        record.peers, [](const PeerRecord* peer) { return peer->peer.is_established(); });
-    return (has_established ? "no session carries its address family: "
-                            : "no session is established: ") +
-           names;
 }
 
 } // namespace
@@ -212,7 +199,10 @@ vip::Conditions Agent::Impl::conditions_of(const VipRecord& record, Instant now)
     conditions.health_reason = record.health.reason;
     conditions.drain_reason = record.drain.reason;
     conditions.address_problem = address_problem(record);
-    if (!conditions.has_session) {
+    const bool has_open_session = std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
+        return peer->use != PeerUse::Withdrawn && can_carry(record, *peer);
+    });
+    if (!has_open_session) {
         conditions.session_problem = session_problem(record);
     }
     return conditions;
@@ -236,8 +226,14 @@ void Agent::Impl::apply_routes(VipRecord& record, Instant now) {
     }
     for (PeerRecord* peer : record.peers) {
         for (std::size_t i = 0; i < record.addresses.size(); ++i) {
-            const vip::RouteMode mode = limited(record.decision.routes[i], peer->use);
-            peer->peer.want(record.addresses[i]->prefix,
+            const AddressSlot& slot = *record.addresses[i];
+            vip::RouteMode mode = limited(record.decision.routes[i], peer->use);
+            // While the address is being put back its route stays, but nobody new is told of it.
+            if (slot.held.presence() == vip::Presence::Restoring &&
+                !peer->peer.is_advertised(slot.prefix)) {
+                mode = vip::RouteMode::None;
+            }
+            peer->peer.want(slot.prefix,
                             mode == vip::RouteMode::None ? nullptr : intent_of(record, mode));
         }
     }

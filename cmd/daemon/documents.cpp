@@ -303,14 +303,13 @@ json::array checks_document(const Agent& agent) {
 }
 
 json::object vip_document(const Agent& agent, std::string_view name) {
-    for (const VipView& view : agent.vips()) {
-        if (view.config->name == name) {
-            json::object document = vip_summary(view);
-            document["conditions"] = conditions_document(view);
-            return document;
-        }
+    const std::optional<VipView> view = agent.vip(name);
+    if (!view) {
+        return {};
     }
-    return {};
+    json::object document = vip_summary(*view);
+    document["conditions"] = conditions_document(*view);
+    return document;
 }
 
 json::object peer_document(Agent& agent, std::string_view name) {
@@ -353,16 +352,15 @@ json::object check_document(const Agent& agent, std::string_view name) {
 }
 
 json::object explain_document(const Agent& agent, std::string_view name) {
-    for (const VipView& view : agent.vips()) {
-        if (view.config->name == name) {
-            return {{"vip", view.config->name},
-                    {"state", vip::to_string(view.state)},
-                    {"since", to_rfc3339(view.since)},
-                    {"reason", view.reason},
-                    {"conditions", conditions_document(view)}};
-        }
+    const std::optional<VipView> view = agent.vip(name);
+    if (!view) {
+        return {};
     }
-    return {};
+    return {{"vip", view->config->name},
+            {"state", vip::to_string(view->state)},
+            {"since", to_rfc3339(view->since)},
+            {"reason", view->reason},
+            {"conditions", conditions_document(*view)}};
 }
 
 json::object flows_document(const Agent& agent) {

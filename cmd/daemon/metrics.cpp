@@ -2,6 +2,9 @@
 #include "cmd/daemon/metrics.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
 
 #include "bgp/session/peer.hpp"
 
@@ -26,6 +29,15 @@ void write_sessions(Exposition& out, Agent& agent) {
         "anyvip_bgp_session_resets_total", "counter", "Sessions that were Established and ended.");
     for (const auto& [name, status] : peers) {
         out.sample("anyvip_bgp_session_resets_total", {{"peer", name}}, status.resets);
+    }
+    out.family("anyvip_bfd_session_up", "gauge", "Whether the peer's BFD session is up.");
+    for (const auto& [name, status] : peers) {
+        const std::optional<PeerView> view = agent.peer(name);
+        if (view && view->bfd != BfdState::Off) {
+            out.sample("anyvip_bfd_session_up",
+                       {{"peer", name}},
+                       std::uint64_t{view->bfd == BfdState::Up});
+        }
     }
     constexpr std::array<std::string_view, 6> types{
         "", "open", "update", "notification", "keepalive", "route_refresh"};
@@ -60,9 +72,23 @@ void write_sessions(Exposition& out, Agent& agent) {
 } // namespace
 
 void Metrics::observe_event(const Event& event) {
-    if (event.event.starts_with("vip.")) {
+    if (event.event.starts_with("vip.") && event.event != "vip.undrained") {
         ++vip_transitions_[{event.name, event.event.substr(4)}];
     }
+}
+
+void Metrics::forget_missing(const Agent& agent) {
+    std::set<std::string, std::less<>> checks;
+    for (const CheckView& view : agent.checks()) {
+        checks.insert(view.label);
+    }
+    std::erase_if(checks_, [&](const auto& entry) { return !checks.contains(entry.first); });
+    std::set<std::string, std::less<>> vips;
+    for (const vip::VipConfig& config : agent.config().vips) {
+        vips.insert(config.name);
+    }
+    std::erase_if(vip_transitions_,
+                  [&](const auto& entry) { return !vips.contains(entry.first.first); });
 }
 
 void Metrics::observe_check(const std::string& label, const health::Result& result) {
@@ -76,11 +102,10 @@ void Metrics::write_vips(Exposition& out, const Agent& agent) const {
     out.family(
         "anyvip_vip_announced", "gauge", "Whether the prefix is announced to at least one peer.");
     for (const VipView& view : vips) {
-        const bool is_announced = !view.announced_to.empty();
         for (const AddressView& address : view.addresses) {
             out.sample("anyvip_vip_announced",
                        {{"vip", view.config->name}, {"prefix", to_string(address.prefix)}},
-                       std::uint64_t{is_announced});
+                       std::uint64_t{address.is_announced});
         }
     }
     constexpr std::array<vip::VipState, 6> states{vip::VipState::Starting,

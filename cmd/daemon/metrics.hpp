@@ -19,6 +19,8 @@ namespace anyvip::cmd {
 class Metrics {
   public:
     void observe_event(const Event& event);
+    /// After a reload: what is configured no more has no samples any more.
+    void forget_missing(const Agent& agent);
     void observe_check(const std::string& label, const health::Result& result);
 
     /// From the check result or command that caused a withdraw to its last octet handed to the

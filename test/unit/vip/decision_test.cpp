@@ -155,6 +155,9 @@ TEST_CASE("a withdrawn VIP says what is missing") {
     now.addresses = {Presence::Present};
     CHECK(decide(now, config).reason == "healthy, but no session is established: tor1");
     now.has_session = true;
+    now.session_problem = "no router is in use: tor1 (drained)";
+    CHECK(decide(now, config).reason == "healthy, but no router is in use: tor1 (drained)");
+    now.session_problem.clear();
     CHECK(decide(now, config).reason == "healthy, its route is about to be sent");
     now.hold_down = HoldDown::Configured;
     CHECK(decide(now, config).reason == "up again, but hold_down still runs");

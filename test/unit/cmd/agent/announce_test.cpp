@@ -80,7 +80,8 @@ TEST_CASE("CONTRACT 3: without a session a healthy VIP is withdrawn, and the rea
     stage.unreachable.insert("tor1");
     stage.turn();
     CHECK(stage.state() == VipState::Withdrawn);
-    CHECK(stage.vip().reason == "healthy, but no session is established: tor1");
+    CHECK(stage.vip().reason == "healthy, but no session is established: tor1 (connection "
+                                "failed: connection refused)");
     stage.unreachable.clear();
     stage.pass_time(1s);
     CHECK(stage.state() == VipState::Announced);

@@ -74,7 +74,7 @@ TEST_CASE("a peer whose transport is refused never connects until it can") {
     stage.pass_time(10s);
     CHECK(stage.route() == nullptr);
     CHECK(stage.agent().peer("tor1")->refused == "this kernel has no TCP-AO");
-    const auto conditions = stage.vip().conditions;
+    const auto conditions = stage.agent().vip("www")->conditions;
     REQUIRE_FALSE(conditions.empty());
     CHECK(conditions[0].name == "session tor1");
     CHECK(conditions[0].remedy == "this kernel has no TCP-AO");
