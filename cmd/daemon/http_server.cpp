@@ -4,11 +4,12 @@
 // the end.
 #include "cmd/daemon/http_server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <filesystem>
+#include <list>
 #include <optional>
-#include <unordered_set>
 
 #include <pwd.h>
 #include <sys/socket.h>
@@ -59,11 +60,14 @@ std::string describe_client(const asio::ip::tcp::socket& socket) {
     return error ? "unknown" : remote.address().to_string();
 }
 
-std::string without_port(std::string_view host) {
-    if (host.starts_with('[')) {
-        return std::string(host.substr(0, host.find(']') + 1));
-    }
-    return std::string(host.substr(0, host.rfind(':')));
+// Without the port, in lower case.
+std::string host_name(std::string_view host) {
+    std::string name(host.starts_with('[') ? host.substr(0, host.find(']') + 1)
+                                           : host.substr(0, host.rfind(':')));
+    std::ranges::transform(name, name.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return name;
 }
 
 std::string head(unsigned status, std::string_view content_type, std::string_view framing) {
@@ -92,19 +96,19 @@ template <class Protocol>
 class Connection final : public HttpResponder,
                          public std::enable_shared_from_this<Connection<Protocol>> {
   public:
-    using Registry = std::unordered_set<Connection*>;
+    using Registry = std::list<Connection*>; // the oldest first
 
     Connection(typename Protocol::socket socket, const HttpHandler& handler, Registry& registry)
         : client_(describe_client(socket)), stream_(std::move(socket)), handler_(handler),
           registry_(&registry) {
         parser_.header_limit(limits::http_header_octets);
         parser_.body_limit(limits::http_body_octets);
-        registry_->insert(this);
+        place_ = registry_->insert(registry_->end(), this);
     }
 
     ~Connection() override {
         if (registry_ != nullptr) {
-            registry_->erase(this);
+            registry_->erase(place_);
         }
     }
 
@@ -120,10 +124,19 @@ class Connection final : public HttpResponder,
 
     void refuse() { send(503, "application/json", R"({"error":"too many connections"})"); }
 
+    [[nodiscard]] bool is_reading_request() const { return !is_request_read_ && is_open_; }
+
     /// The server is going away.
     void abandon() {
         registry_ = nullptr;
         drop();
+    }
+
+    void drop() {
+        is_open_ = false;
+        ErrorCode ignored;
+        stream_.socket().shutdown(Protocol::socket::shutdown_both, ignored);
+        stream_.socket().close(ignored);
     }
 
     void send(unsigned status, std::string_view content_type, std::string_view body) override {
@@ -151,6 +164,9 @@ class Connection final : public HttpResponder,
 
   private:
     void on_request(ErrorCode error) {
+        if (!is_open_) {
+            return; // abandoned or replaced, with this already on its way
+        }
         if (error == http::error::body_limit || error == http::error::header_limit) {
             send(413, "application/json", R"({"error":"request too large"})");
             return;
@@ -165,11 +181,12 @@ class Connection final : public HttpResponder,
             drop();
             return;
         }
+        is_request_read_ = true;
         stream_.expires_never();
         const auto& message = parser_.get();
         HttpRequest request;
         request.method = std::string(message.method_string());
-        request.host = without_port(message[http::field::host]);
+        request.host = host_name(message[http::field::host]);
         request.body = message.body();
         request.client = client_;
         is_head_ = message.method() == http::verb::head;
@@ -211,7 +228,7 @@ class Connection final : public HttpResponder,
         if (!queue_.empty()) {
             write_next();
         } else if (is_finished_) {
-            drop();
+            close();
         } else {
             stream_.expires_never();
         }
@@ -220,7 +237,7 @@ class Connection final : public HttpResponder,
     void finish_queue() {
         is_finished_ = true;
         if (queue_.empty()) {
-            drop();
+            close();
         }
     }
 
@@ -234,21 +251,44 @@ class Connection final : public HttpResponder,
                                     });
     }
 
-    void drop() {
-        is_open_ = false;
+    // All is sent. Closing with octets unread would reset the connection and take the answer with
+    // it, so that a client whose request was refused half-way would never learn why.
+    void close() {
+        if (is_request_read_) {
+            drop();
+            return;
+        }
         ErrorCode ignored;
-        stream_.socket().shutdown(Protocol::socket::shutdown_both, ignored);
-        stream_.socket().close(ignored);
+        stream_.socket().shutdown(Protocol::socket::shutdown_send, ignored);
+        stream_.expires_after(limits::http_linger_time);
+        discard();
+    }
+
+    void discard() {
+        stream_.async_read_some(
+            asio::buffer(discarded_),
+            [self = this->shared_from_this()](ErrorCode error, std::size_t octets) {
+                self->discarded_octets_ += octets;
+                if (error || self->discarded_octets_ > limits::http_linger_octets) {
+                    self->drop();
+                } else {
+                    self->discard();
+                }
+            });
     }
 
     std::string client_;
     beast::basic_stream<Protocol> stream_;
     const HttpHandler& handler_;
     Registry* registry_;
+    typename Registry::iterator place_;
     beast::flat_buffer buffer_{limits::http_header_octets + limits::http_body_octets};
     http::request_parser<http::string_body> parser_;
     std::deque<std::string> queue_;
     std::size_t backlog_octets_ = 0;
+    std::array<char, 4096> discarded_{};
+    std::size_t discarded_octets_ = 0;
+    bool is_request_read_ = false;
     bool is_open_ = true;
     bool is_finished_ = false;
     bool is_head_ = false;
@@ -308,13 +348,26 @@ template <class Protocol> class Server final : public HttpServer {
             }
             auto connection =
                 std::make_shared<Connection<Protocol>>(std::move(socket), handler_, connections_);
-            if (connections_.size() > limits::http_connections) {
-                connection->refuse();
-            } else {
+            if (connections_.size() <= limits::http_connections || make_room()) {
                 connection->read();
+            } else {
+                connection->refuse();
             }
             accept();
         });
+    }
+
+    // Whoever holds a place without having asked anything loses it to the next one: an operator
+    // gets through a crowd of half requests.
+    bool make_room() {
+        const auto idle =
+            std::ranges::find_if(connections_, &Connection<Protocol>::is_reading_request);
+        // The newcomer is the last one, and is reading too.
+        if (idle == connections_.end() || std::next(idle) == connections_.end()) {
+            return false;
+        }
+        (*idle)->drop();
+        return true;
     }
 
     typename Protocol::acceptor acceptor_;

@@ -21,6 +21,9 @@ inline constexpr std::size_t http_header_octets = 8 * 1024;
 inline constexpr std::size_t http_body_octets = 64 * 1024;
 inline constexpr std::chrono::seconds http_request_time{5};
 inline constexpr std::chrono::seconds http_write_time{10};
+// How long, and how much, is read on from a client whose request was refused half-way.
+inline constexpr std::chrono::seconds http_linger_time{1};
+inline constexpr std::size_t http_linger_octets = 1024 * 1024;
 // Octets that a streaming client (`events -f`, `drain --wait`) may lag behind before it is dropped.
 inline constexpr std::size_t http_stream_backlog_octets = 256 * 1024;
 
