@@ -2,6 +2,7 @@
 // anyvipd, the daemon: command line and exit status. Everything else is in cmd/daemon.
 #include <cstdio>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include <unistd.h>
@@ -14,7 +15,7 @@
 namespace {
 
 namespace options = boost::program_options;
-using anyvip::cmd::Config;
+using anyvip::cmd::LogLevel;
 
 // CONTRACT section 1.
 enum ExitStatus { clean = 0, cannot_run = 1, bad_command_line = 2, bad_configuration = 78 };
@@ -56,18 +57,16 @@ void print_help(const options::options_description& description) {
                  "SIGHUP: reload. Manual: anyvipd(8), anyvip.toml(5), anyvip(1).\n";
 }
 
-bool apply_log_level(Config& config, const std::string& name) {
-    using anyvip::cmd::LogLevel;
+std::optional<LogLevel> parse_log_level(const std::string& name) {
     for (const auto& [level, text] : {std::pair(LogLevel::Error, "error"),
                                       std::pair(LogLevel::Warning, "warning"),
                                       std::pair(LogLevel::Info, "info"),
                                       std::pair(LogLevel::Debug, "debug")}) {
         if (name == text) {
-            config.daemon.log_level = level;
-            return true;
+            return level;
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 int run(const CommandLine& line) {
@@ -78,12 +77,14 @@ int run(const CommandLine& line) {
         }
         return bad_configuration;
     }
-    if (!line.log_level.empty() && !apply_log_level(*loaded, line.log_level)) {
+    const std::optional<LogLevel> log_level = parse_log_level(line.log_level);
+    if (!line.log_level.empty() && !log_level) {
         std::cerr << "anyvipd: --log-level must be error, warning, info or debug, not \""
                   << line.log_level << "\"\n";
         return bad_command_line;
     }
     if (line.is_dump) {
+        loaded->daemon.log_level = log_level.value_or(loaded->daemon.log_level);
         std::cout << anyvip::cmd::dump_config(*loaded);
         return clean;
     }
@@ -91,8 +92,7 @@ int run(const CommandLine& line) {
         std::cout << line.file << ": the configuration is valid\n";
         return clean;
     }
-    const std::string problem =
-        anyvip::cmd::run_daemon(*std::move(loaded), {line.file, line.log_level});
+    const std::string problem = anyvip::cmd::run_daemon(*std::move(loaded), {line.file, log_level});
     if (!problem.empty()) {
         std::cerr << "anyvipd: " << problem << '\n';
         return cannot_run;

@@ -54,7 +54,8 @@ void DrainProgress::step(const std::string& line) {
             console_.out(message + '\n');
         }
     } else if (is_drawn_) {
-        draw(text(document, "vip"), show_step(document));
+        const std::string peer = text(document, "peer");
+        draw(peer == "-" ? text(document, "vip") : peer, show_step(document));
     }
 }
 

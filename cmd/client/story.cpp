@@ -95,16 +95,21 @@ std::string show_doctor(const json::value& document, const Canvas& canvas) {
             out += text(finding) + "\n\n";
             continue;
         }
-        out += show_details(finding, canvas) + '\n';
+        const std::string severity = text(finding, "severity");
+        const Colour colour = severity == "error"     ? Colour::Bad
+                              : severity == "warning" ? Colour::Warning
+                                                      : Colour::Faint;
+        out += paint(severity, colour, canvas.style) + ' ' + text(finding, "check") + ": " +
+               text(finding, "finding") + "\n    " + text(finding, "remedy") + '\n';
     }
     return findings.empty() ? "nothing found\n" : out;
 }
 
 std::string show_step(const json::value& step) {
-    std::string line = text(step, "vip") + ": " + text(step, "message");
-    if (line.ends_with(": -")) {
-        line = text(step, "vip") + ": " + text(step, "step");
-    }
+    const std::string peer = text(step, "peer");
+    const std::string name = peer == "-" ? text(step, "vip") : peer;
+    const std::string message = text(step, "message");
+    const std::string line = name + ": " + (message == "-" ? text(step, "step") : message);
     const std::string left = remainder(step);
     return left.empty() ? line : line + " (" + left + ')';
 }

@@ -7,10 +7,11 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include "cmd/units/duration.hpp"
 #include "cmd/daemon/api_body.hpp"
+#include "cmd/daemon/doctor.hpp"
 #include "cmd/daemon/status_page.hpp"
 #include "cmd/daemon/wall_time.hpp"
+#include "cmd/units/duration.hpp"
 
 namespace anyvip::cmd {
 namespace {
@@ -59,6 +60,11 @@ std::optional<NamedPath> split_named(std::string_view path) {
     return named;
 }
 
+char to_lower(char character) {
+    return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a')
+                                                : character;
+}
+
 std::string_view query_value(const HttpRequest& request, std::string_view key) {
     const auto found = request.query.find(key);
     return found == request.query.end() ? std::string_view{} : std::string_view(found->second);
@@ -102,6 +108,8 @@ void Control::get(const HttpRequest& request, const Responder& responder) {
         reply(responder, flows_document(host_.agent));
     } else if (path == "/v1/events") {
         follow_events(request, responder);
+    } else if (path == "/v1/doctor") {
+        reply(responder, doctor_document(host_.agent));
     } else if (path == "/v1/version") {
         reply(responder, json::object{{"version", ANYVIP_VERSION}});
     } else if (path == "/metrics") {
@@ -207,6 +215,10 @@ void Control::drain(const HttpRequest& request, const Responder& responder) {
             fail(responder, 507, "drained, but it will not survive a restart: " + problem);
             return;
         }
+    }
+    if (body->is_waiting && !drain.dry_run && !drain.peer.empty()) {
+        drain_waiters_.add_peer(host_.agent, drain.peer, responder);
+        return;
     }
     if (body->is_waiting && !drain.dry_run) {
         drain_waiters_.add(host_.agent, drain.vips, responder);
@@ -317,9 +329,11 @@ bool Control::is_host_accepted(std::string_view host) const {
     const std::string_view bare =
         host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
     const auto& accepted = host_.agent.config().daemon.http_hosts;
-    return host == "localhost" || host == host_.agent.config().node.name ||
-           IpAddress::parse(bare).has_value() ||
-           std::ranges::find(accepted, host) != accepted.end();
+    const auto is_named = [&](const std::string& name) {
+        return std::ranges::equal(name, host, {}, to_lower);
+    };
+    return host == "localhost" || is_named(host_.agent.config().node.name) ||
+           IpAddress::parse(bare).has_value() || std::ranges::any_of(accepted, is_named);
 }
 
 void Control::handle_public(const HttpRequest& request, Responder responder) {

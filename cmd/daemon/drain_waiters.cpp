@@ -2,6 +2,8 @@
 #include "cmd/daemon/drain_waiters.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include <boost/json/object.hpp>
@@ -56,6 +58,12 @@ int exit_status(DrainOutcome outcome) {
     return 1;
 }
 
+void finish(HttpResponder& responder, int exit, std::string_view message) {
+    const json::object end{{"done", true}, {"exit", exit}, {"message", message}};
+    responder.write(json::serialize(end) + "\n");
+    responder.finish();
+}
+
 } // namespace
 
 void DrainWaiters::add(const Agent& agent,
@@ -68,8 +76,19 @@ void DrainWaiters::add(const Agent& agent,
     }
 }
 
-void DrainWaiters::update(const Agent& agent) {
+void DrainWaiters::add_peer(Agent& agent,
+                            const std::string& peer,
+                            std::shared_ptr<HttpResponder> responder) {
+    responder->begin_stream("application/x-ndjson");
+    PeerWaiter waiter{peer, std::move(responder), {}};
+    if (!advance(waiter, agent)) {
+        peer_waiters_.push_back(std::move(waiter));
+    }
+}
+
+void DrainWaiters::update(Agent& agent) {
     waiters_.remove_if([&](Waiter& waiter) { return advance(waiter, agent); });
+    peer_waiters_.remove_if([&](PeerWaiter& waiter) { return advance(waiter, agent); });
 }
 
 // Returns whether the waiter is done.
@@ -106,11 +125,44 @@ bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
     if (is_running) {
         return false;
     }
-    const json::object end{
-        {"done", true}, {"exit", exit}, {"message", exit == 0 ? "drained" : why}};
-    waiter.responder->write(json::serialize(end) + "\n");
-    waiter.responder->finish();
+    finish(*waiter.responder, exit, exit == 0 ? "drained" : why);
     return true;
+}
+
+bool DrainWaiters::advance(PeerWaiter& waiter, Agent& agent) {
+    const std::optional<PeerView> view = agent.peer(waiter.peer);
+    if (!view || !agent.drains().peers.contains(waiter.peer)) {
+        finish(*waiter.responder, 1, waiter.peer + ": the drain was ended");
+        return true;
+    }
+    const bool is_withdrawn = view->use == PeerUse::Withdrawn;
+    const bool is_over =
+        is_withdrawn && (!view->peer->is_established() || view->peer->withdrawals_acknowledged());
+    const std::string_view step = is_over        ? "finished"
+                                  : is_withdrawn ? "withdrawn"
+                                                 : "graceful-shutdown";
+    // No step is left out, however soon the next one comes: a script may wait for each.
+    const std::array<std::string_view, 3> steps{"graceful-shutdown", "withdrawn", "finished"};
+    const std::array<std::string_view, 3> messages{
+        "announced with GRACEFUL_SHUTDOWN",
+        "withdrawn, waiting for the router's acknowledgement",
+        "nothing is announced to it any more"};
+    const auto last = std::ranges::find(steps, waiter.last_step);
+    std::size_t next = last == steps.end() ? 0 : static_cast<std::size_t>(last - steps.begin()) + 1;
+    for (; next < steps.size() && waiter.last_step != step; ++next) {
+        waiter.last_step = steps.at(next);
+        const json::object document{{"peer", waiter.peer},
+                                    {"step", waiter.last_step},
+                                    {"message", messages.at(next)},
+                                    {"at", to_rfc3339(read_clocks().wall)}};
+        if (!waiter.responder->write(json::serialize(document) + "\n")) {
+            return true;
+        }
+    }
+    if (is_over) {
+        finish(*waiter.responder, 0, "drained");
+    }
+    return is_over;
 }
 
 } // namespace anyvip::cmd

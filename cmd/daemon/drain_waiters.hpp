@@ -21,8 +21,11 @@ class DrainWaiters {
              const std::vector<std::string>& vips,
              std::shared_ptr<HttpResponder> responder);
 
+    /// The same for `drain --peer`: done when the router has acknowledged the withdraw.
+    void add_peer(Agent& agent, const std::string& peer, std::shared_ptr<HttpResponder> responder);
+
     /// After every turn: sends what has changed, ends the streams of drains that have ended.
-    void update(const Agent& agent);
+    void update(Agent& agent);
 
   private:
     struct Waiter {
@@ -31,9 +34,17 @@ class DrainWaiters {
         std::map<std::string, std::string> last_line; ///< by VIP, without the time left
     };
 
+    struct PeerWaiter {
+        std::string peer;
+        std::shared_ptr<HttpResponder> responder;
+        std::string last_step;
+    };
+
     [[nodiscard]] static bool advance(Waiter& waiter, const Agent& agent);
+    [[nodiscard]] static bool advance(PeerWaiter& waiter, Agent& agent);
 
     std::list<Waiter> waiters_;
+    std::list<PeerWaiter> peer_waiters_;
 };
 
 } // namespace anyvip::cmd

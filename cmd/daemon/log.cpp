@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/log.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
@@ -9,14 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 
 #include "cmd/daemon/limits.hpp"
 #include "cmd/daemon/wall_time.hpp"
 
 namespace anyvip::cmd {
 namespace {
+
+constexpr std::size_t longest_field_octets = 256;
 
 std::string_view level_name(LogLevel level) {
     switch (level) {
@@ -77,7 +80,7 @@ void Log::configure(LogLevel level, LogFormat format) {
     format_ = format;
 }
 
-void Log::write(LogLevel level, std::string_view text) {
+void Log::write(LogLevel level, std::string_view text, Fields fields) {
     if (level > level_) {
         return;
     }
@@ -88,19 +91,29 @@ void Log::write(LogLevel level, std::string_view text) {
             dropped_unreported_ = 0;
         }
     }
-    if (!put(line(level, text))) {
+    if (!put(line(level, text, fields))) {
         ++dropped_;
         ++dropped_unreported_;
     }
 }
 
-std::string Log::line(LogLevel level, std::string_view text) const {
+std::string Log::line(LogLevel level, std::string_view text, Fields fields) const {
     const std::string clean = printable(text);
     if (format_ == LogFormat::Json) {
-        const boost::json::value entry = {{"at", to_rfc3339(std::chrono::system_clock::now())},
-                                          {"level", level_name(level)},
-                                          {"message", clean}};
-        return boost::json::serialize(entry).substr(0, limits::log_line_octets) + "\n";
+        boost::json::object entry{{"at", to_rfc3339(std::chrono::system_clock::now())},
+                                  {"level", level_name(level)}};
+        for (const auto& [key, value] : fields) {
+            entry[key] = value.substr(0, longest_field_octets);
+        }
+        entry["message"] = clean;
+        std::string text_of_entry = boost::json::serialize(entry);
+        if (text_of_entry.size() > limits::log_line_octets) {
+            // Escapes have made it longer; cut the message, not the JSON.
+            const std::size_t excess = text_of_entry.size() - limits::log_line_octets;
+            entry["message"] = clean.substr(0, clean.size() - std::min(clean.size(), excess));
+            text_of_entry = boost::json::serialize(entry);
+        }
+        return text_of_entry + "\n";
     }
     if (is_journal_) {
         return std::string(journal_prefix(level)) + clean + "\n";

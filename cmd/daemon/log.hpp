@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cmd/agent/config.hpp"
 
@@ -16,6 +18,9 @@ namespace anyvip::cmd {
 /// everybody else who holds it.
 class Log {
   public:
+    /// What JSON has beside the message; text has it in its words.
+    using Fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
     /// `descriptor` stays the caller's.
     explicit Log(int descriptor);
 
@@ -31,12 +36,12 @@ class Log {
 
     /// Control characters in `text` are replaced: one entry is one line, whatever a peer or a check
     /// has sent.
-    void write(LogLevel level, std::string_view text);
+    void write(LogLevel level, std::string_view text, Fields fields = {});
 
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
   private:
-    [[nodiscard]] std::string line(LogLevel level, std::string_view text) const;
+    [[nodiscard]] std::string line(LogLevel level, std::string_view text, Fields fields = {}) const;
     [[nodiscard]] bool put(std::string_view octets) const;
 
     int descriptor_;

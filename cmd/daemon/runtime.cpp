@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/runtime.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <set>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -44,6 +47,25 @@ template <class... Functions> struct Overload : Functions... {
     using Functions::operator()...;
 };
 
+LogLevel level_of(const Event& event) {
+    static const std::set<std::string_view> warnings{"vip.withdrawn",
+                                                     "vip.backup",
+                                                     "check.down",
+                                                     "peer.down",
+                                                     "bfd.down",
+                                                     "address.removed",
+                                                     "drain.refused"};
+    const auto level =
+        std::ranges::find(event.details, "level", &std::pair<std::string, std::string>::first);
+    if (event.event == "config.rejected" ||
+        (level != event.details.end() && level->second == "error")) {
+        return LogLevel::Error;
+    }
+    const bool is_warning = warnings.contains(event.event) ||
+                            (level != event.details.end() && level->second == "warning");
+    return is_warning ? LogLevel::Warning : LogLevel::Info;
+}
+
 std::uint64_t random_seed() {
     std::random_device device;
     return (std::uint64_t{device()} << 32U) | device();
@@ -76,6 +98,8 @@ class Runtime {
     void arm_watchdog();
     void update_service_status();
     ReloadOutcome reload(bool is_dry_run);
+    ReloadOutcome load_and_apply(bool is_dry_run);
+    void configure_log();
     void finish();
 
     RunOptions options_;
@@ -120,7 +144,7 @@ std::string Runtime::run() {
 }
 
 std::string Runtime::start() {
-    log_.configure(config_.daemon.log_level, config_.daemon.log_format);
+    configure_log();
     if (std::string problem = complete_identity(config_); !problem.empty()) {
         return problem;
     }
@@ -260,14 +284,12 @@ void Runtime::watch_signals() {
 }
 
 void Runtime::on_signal(int signal) {
+    if (is_finished_) {
+        io_.stop();
+        return;
+    }
     if (signal == SIGHUP) {
-        service_manager_.notify(
-            "RELOADING=1\nMONOTONIC_USEC=" +
-            std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(
-                               read_clocks().monotonic.time_since_epoch())
-                               .count()));
         static_cast<void>(reload(false));
-        service_manager_.notify("READY=1");
         return;
     }
     log_.info(signal == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
@@ -372,15 +394,13 @@ void Runtime::record(const Event& event) {
 }
 
 void Runtime::log_event(const Event& event) {
-    const bool is_bad = event.event == "vip.withdrawn" || event.event == "check.down" ||
-                        event.event == "peer.down" || event.event == "address.removed" ||
-                        event.event == "config.rejected";
     const std::size_t dot = event.event.find('.');
     const std::string kind = event.event.substr(0, dot);
     const std::string what = dot == std::string::npos ? std::string() : event.event.substr(dot + 1);
-    log_.write(is_bad ? LogLevel::Warning : LogLevel::Info,
+    log_.write(level_of(event),
                kind + " " + event.name + ": " + what +
-                   (event.reason.empty() ? std::string() : ": " + event.reason));
+                   (event.reason.empty() ? std::string() : ": " + event.reason),
+               {{"event", event.event}, {"name", event.name}});
 }
 
 void Runtime::arm_timer() {
@@ -423,14 +443,9 @@ void Runtime::arm_watchdog() {
 }
 
 void Runtime::update_service_status() {
-    std::size_t announced = 0;
-    const std::vector<VipView> vips = agent_->vips();
-    for (const VipView& view : vips) {
-        announced += view.state == vip::VipState::Announced ? 1U : 0U;
-    }
     std::string status = std::string(to_string(agent_->node_state())) + ", " +
-                         std::to_string(announced) + " of " + std::to_string(vips.size()) +
-                         " VIPs announced";
+                         std::to_string(agent_->count_vips(vip::VipState::Announced)) + " of " +
+                         std::to_string(agent_->config().vips.size()) + " VIPs announced";
     if (status != service_status_) {
         service_manager_.notify("STATUS=" + status);
         service_status_ = std::move(status);
@@ -438,6 +453,22 @@ void Runtime::update_service_status() {
 }
 
 ReloadOutcome Runtime::reload(bool is_dry_run) {
+    if (is_dry_run) {
+        return load_and_apply(is_dry_run);
+    }
+    service_manager_.notify("RELOADING=1\nMONOTONIC_USEC=" +
+                            std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(
+                                               read_clocks().monotonic.time_since_epoch())
+                                               .count()));
+    ReloadOutcome outcome = load_and_apply(is_dry_run);
+    service_manager_.notify("READY=1");
+    return outcome;
+}
+
+ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
+    if (agent_->node_state() == NodeState::Stopping) {
+        return {"the daemon is stopping", {}};
+    }
     auto loaded = load_config(options_.config_file);
     if (!loaded) {
         ReloadOutcome rejected;
@@ -464,23 +495,32 @@ ReloadOutcome Runtime::reload(bool is_dry_run) {
     if (is_dry_run) {
         return outcome;
     }
-    config_ = *std::move(loaded);
-    log_.configure(config_.daemon.log_level, config_.daemon.log_format);
-    agent_->reload(config_, read_clocks());
+    agent_->reload(*std::move(loaded), read_clocks());
+    config_ = agent_->config(); // what needs a restart is still as it was
+    configure_log();
     peers_->reconfigure();
     apply_to_watchers();
     agent_->drain_file(drain_file_.exists(), read_clocks());
     metrics_.observe_reload(true);
     turn();
+    metrics_.forget_missing(*agent_);
     return outcome;
+}
+
+// The command line outlives reloads.
+void Runtime::configure_log() {
+    log_.configure(options_.log_level.value_or(config_.daemon.log_level),
+                   config_.daemon.log_format);
 }
 
 // The graceful stop has ended; connections that still say goodbye get their time.
 void Runtime::finish() {
     is_finished_ = true;
-    control_socket_.reset();
-    public_listener_.reset();
-    signals_.cancel();
+    // One of their requests may be what has led here.
+    asio::post(io_, [this] {
+        control_socket_.reset();
+        public_listener_.reset();
+    });
     watchdog_.cancel();
     timer_.expires_after(std::chrono::milliseconds(10));
     timer_.async_wait([this](ErrorCode error) {

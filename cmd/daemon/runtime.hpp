@@ -3,6 +3,7 @@
 // of the impure parts.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cmd/agent/config.hpp"
@@ -10,8 +11,8 @@
 namespace anyvip::cmd {
 
 struct RunOptions {
-    std::string config_file; ///< read again at a reload
-    std::string log_level;   ///< from the command line, overrides the file's; empty: none
+    std::string config_file;           ///< read again at a reload
+    std::optional<LogLevel> log_level; ///< from the command line, overrides the file's
 };
 
 /// Runs until the graceful stop has ended. Returns why it cannot run, in one line, or an empty

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
@@ -16,15 +17,23 @@ namespace {
 
 namespace json = boost::json;
 
+// On a phone each row becomes a block: name and state on its first line, the reason on its last.
 constexpr std::string_view head = R"(<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="refresh" content="5">
 <title>anyvip</title><style>
-:root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem}
-h1{font-size:1.3rem;margin:.2rem 0}h2{font-size:1.05rem;margin:1.4rem 0 .3rem}.wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid #8884;vertical-align:top}
+:root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:75rem;padding:1rem}
+h1{font-size:1.3rem;margin:.2rem 0}h2{font-size:1.05rem;margin:1.4rem 0 .3rem}p{margin:.3rem 0}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8884;vertical-align:top}
+td:first-child,td:nth-child(2){white-space:nowrap}td:last-child{width:40%;overflow-wrap:anywhere}
 th{font-weight:600;opacity:.7}.ok{color:#15803d}.warn{color:#b45309}.bad{color:#b91c1c}
 @media(prefers-color-scheme:dark){.ok{color:#4ade80}.warn{color:#fbbf24}.bad{color:#f87171}}
+@media(max-width:45rem){tr{display:flex;flex-wrap:wrap;gap:0 .8rem;padding:.4rem 0;border-bottom:1px solid #8884}
+tr:first-child{display:none}td{border:0;padding:0}td:first-child{font-weight:600}td:last-child{width:100%}
+td:nth-child(n+3):not(:last-child)::before{content:attr(data-c) " ";opacity:.6}}
 </style></head><body>)";
+
+// More rows than this help nobody who looks at a page.
+constexpr std::size_t most_rows = 500;
 
 std::string escape(std::string_view text) {
     std::string safe;
@@ -81,34 +90,48 @@ std::string_view colour(std::string_view state) {
     return std::ranges::find(bad, state) != bad.end() ? "bad" : "warn";
 }
 
-void add_row(std::string& page, std::initializer_list<std::string> cells, std::string_view state) {
-    page += "<tr>";
-    for (const std::string& cell : cells) {
-        if (cell == state) {
-            page += "<td class=\"" + std::string(colour(state)) + "\">" + escape(cell) + "</td>";
-        } else {
-            page += "<td>" + escape(cell) + "</td>";
+class Table {
+  public:
+    Table(std::string& page, std::string_view title, std::vector<std::string_view> columns)
+        : page_(page), columns_(std::move(columns)) {
+        page_ += "<h2>" + std::string(title) + "</h2><table><tr>";
+        for (const std::string_view column : columns_) {
+            page_ += "<th>" + std::string(column) + "</th>";
+        }
+        page_ += "</tr>";
+    }
+
+    /// `state`, where it stands in a cell, has its colour.
+    void add(const std::vector<std::string>& cells, std::string_view state) {
+        if (++rows_ > most_rows) {
+            return;
+        }
+        page_ += "<tr>";
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            page_ += "<td data-c=\"" + std::string(columns_.at(i)) + "\"";
+            if (cells[i] == state) {
+                page_ += " class=\"" + std::string(colour(state)) + "\"";
+            }
+            page_ += ">" + escape(cells[i]) + "</td>";
+        }
+        page_ += "</tr>";
+    }
+
+    void end() {
+        page_ += "</table>";
+        if (rows_ > most_rows) {
+            page_ += "<p>and " + std::to_string(rows_ - most_rows) + " more</p>";
         }
     }
-    page += "</tr>";
-}
 
-void begin_table(std::string& page,
-                 std::string_view title,
-                 std::initializer_list<std::string_view> columns) {
-    page += "<h2>" + std::string(title) + "</h2><div class=\"wide\"><table><tr>";
-    for (const std::string_view column : columns) {
-        page += "<th>" + std::string(column) + "</th>";
-    }
-    page += "</tr>";
-}
-
-void end_table(std::string& page) {
-    page += "</table></div>";
-}
+  private:
+    std::string& page_;
+    std::vector<std::string_view> columns_;
+    std::size_t rows_ = 0;
+};
 
 void add_vips(std::string& page, const json::array& vips) {
-    begin_table(page, "VIPs", {"Name", "State", "Addresses", "Announced to", "Flows", "Why"});
+    Table table(page, "VIPs", {"Name", "State", "Addresses", "Announced to", "Flows", "Why"});
     for (const json::value& element : vips) {
         const json::object& vip = element.as_object();
         std::string addresses;
@@ -116,66 +139,67 @@ void add_vips(std::string& page, const json::array& vips) {
             addresses += (addresses.empty() ? "" : ", ") + text_at(address.as_object(), "prefix");
         }
         const std::string state = text_at(vip, "state");
-        add_row(page,
-                {text_at(vip, "name"),
-                 state,
-                 addresses,
-                 text_at(vip, "announced_to"),
-                 text_at(vip, "flows"),
-                 text_at(vip, "reason")},
-                state);
+        table.add({text_at(vip, "name"),
+                   state,
+                   addresses,
+                   text_at(vip, "announced_to"),
+                   text_at(vip, "flows"),
+                   text_at(vip, "reason")},
+                  state);
     }
-    end_table(page);
+    table.end();
 }
 
 void add_peers(std::string& page, const json::array& peers) {
-    begin_table(
-        page, "Peers", {"Name", "State", "Address", "ASN", "Advertised", "Resets", "Last error"});
+    Table table(page,
+                "Peers",
+                {"Name", "State", "Address", "ASN", "BFD", "Advertised", "Resets", "Last error"});
     for (const json::value& element : peers) {
         const json::object& peer = element.as_object();
         const json::value& error = peer.at("last_error");
         const std::string state = text_at(peer, "state");
-        add_row(page,
-                {text_at(peer, "name"),
-                 state,
-                 text_at(peer, "address"),
-                 text_at(peer, "asn"),
-                 text_at(peer, "advertised"),
-                 text_at(peer, "resets"),
-                 error.is_object() ? text_at(error.as_object(), "name") + " " +
-                                         text_at(error.as_object(), "message")
-                                   : "–"},
-                state);
+        table.add({text_at(peer, "name"),
+                   state,
+                   text_at(peer, "address"),
+                   text_at(peer, "asn"),
+                   text_at(peer, "bfd"),
+                   text_at(peer, "advertised"),
+                   text_at(peer, "resets"),
+                   error.is_object() ? text_at(error.as_object(), "name") + " " +
+                                           text_at(error.as_object(), "message")
+                                     : "–"},
+                  state);
     }
-    end_table(page);
+    table.end();
 }
 
 void add_checks(std::string& page, const json::array& checks) {
-    begin_table(page, "Checks", {"Name", "State", "Type", "Weight", "Last result"});
+    Table table(page, "Checks", {"Name", "State", "Type", "Weight", "Last result"});
     for (const json::value& element : checks) {
         const json::object& check = element.as_object();
         const json::value& last = check.at("last");
         const std::string state = text_at(check, "state");
-        add_row(page,
-                {text_at(check, "name"),
-                 state,
-                 text_at(check, "type"),
-                 text_at(check, "weight"),
-                 last.is_object() ? text_at(last.as_object(), "detail") : "–"},
-                state);
+        table.add({text_at(check, "name"),
+                   state,
+                   text_at(check, "type"),
+                   text_at(check, "weight"),
+                   last.is_object() ? text_at(last.as_object(), "detail") : "–"},
+                  state);
     }
-    end_table(page);
+    table.end();
 }
 
 void add_events(std::string& page, const EventLog& events) {
     constexpr std::size_t shown = 20;
-    begin_table(page, "Recent events", {"Time", "Event", "Name", "Reason"});
+    Table table(page, "Recent events", {"Time", "Event", "Name", "Reason"});
     const auto& all = events.all();
     for (std::size_t i = 0; i < std::min(shown, all.size()); ++i) {
         const LoggedEvent& event = all[all.size() - 1 - i];
-        add_row(page, {to_rfc3339(event.at), event.event, event.name, event.reason}, {});
+        std::string at = to_rfc3339(event.at); // 2026-01-02T03:04:05.678Z
+        at = at.substr(0, 10) + " " + at.substr(11, 8);
+        table.add({at, event.event, event.name, event.reason}, {});
     }
-    end_table(page);
+    table.end();
 }
 
 } // namespace
