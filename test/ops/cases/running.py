@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon as a service: stop, signals, sd_notify, logs, hooks (CONTRACT section 1 and 4)."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import time
+
+from lab.speaker import KEEPALIVE, NOTIFICATION
+
+from ..catalogue import case
+from ..stage import VIP4, VIP6, Wrong, expect, expect_in, now
+from .drain import long_flow
+
+FILE = [{"name": "f", "type": "file", "interval": "100ms", "rise": 1, "fall": 1}]
+CHECKED = [{"name": "www", "addresses": [VIP4], "checks": ["f"]}]
+
+
+@case("SIGTERM withdraws with the session up, waits for silence, then Cease/2 with a message")
+def stop(stage):
+    stage.wait_state("announced")
+    begin = now()
+    expect(stage.stop(), 0, "exit")
+    withdrawn = stage.router.wait_withdrawn(f"{VIP4}/32", begin)
+    cease = stage.router.wait_message("Cease", lambda one: one.kind == NOTIFICATION, begin)
+    expect(cease.body[:2], bytes([6, 2]), "NOTIFICATION")
+    expect_in(b"anyvip", cease.body[3:], "shutdown communication")
+    if not 0.19 <= cease.at - withdrawn.at < 1.5:
+        raise Wrong(f"Cease {cease.at - withdrawn.at:.2f} s after the withdraw")
+    expect(stage.node.has_address(VIP4), False, "address left behind")
+    expect(os.path.exists(stage.control), False, "control socket left behind")
+
+
+@case("a stop lingers while packets arrive, at most `linger`; a second SIGTERM ends it at once",
+      daemon={"linger": "20s"})
+def second_signal(stage):
+    stage.wait_state("announced")
+    with long_flow(stage):
+        begin = now()
+        stage.signal(signal.SIGTERM)
+        stage.router.wait_withdrawn(f"{VIP4}/32", begin)
+        stage.wait("stopping", lambda: stage.status()["node"]["state"] == "stopping")
+        time.sleep(0.7)
+        expect(stage.process.is_running(), True, "running while packets arrive")
+        begin = now()
+        expect(stage.stop(), 0, "exit")
+        expect(now() - begin < 1.5, True, f"ended after {now() - begin:.1f} s")
+    expect(stage.node.has_address(VIP4), False, "address left behind")
+
+
+@case("a stop with packets arriving ends after `linger`", slow=True)
+def linger(stage):
+    stage.wait_state("announced")
+    with long_flow(stage):
+        begin = now()
+        expect(stage.stop(), 0, "exit")
+        expect(1.9 < now() - begin < 4, True, f"ended after {now() - begin:.1f} s")
+
+
+class Manager:
+    """The other end of NOTIFY_SOCKET."""
+
+    def __init__(self, stage):
+        path = f"{stage.directory}/notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(10)
+        stage.env["NOTIFY_SOCKET"] = path
+        self.seen = []
+
+    def wait(self, text):
+        end = now() + 15
+        while not any(text in message for message in self.seen):
+            if now() > end:
+                raise Wrong(f"no {text}: {self.seen}")
+            self.seen.append(self.socket.recv(4096).decode())
+
+
+@case("sd_notify: READY, STATUS, WATCHDOG, RELOADING with its time, STOPPING", start=False)
+def notify(stage):
+    manager = Manager(stage)
+    stage.env["WATCHDOG_USEC"] = "400000"
+    stage.start()
+    manager.wait("READY=1")
+    manager.wait("STATUS=running, 1 of 1 VIPs announced")
+    manager.wait("WATCHDOG=1")
+    manager.seen.clear()
+    manager.wait("WATCHDOG=1")
+    manager.seen.clear()
+    stage.signal(signal.SIGHUP)
+    manager.wait("RELOADING=1\nMONOTONIC_USEC=")
+    manager.wait("READY=1")
+    stage.cli("drain", code=0)
+    manager.wait("STATUS=drained, 0 of 1 VIPs announced")
+    stage.signal(signal.SIGTERM)
+    manager.wait("STOPPING=1")
+
+
+@case("anyvip reload tells the service manager as SIGHUP does", start=False)
+def notify_reload(stage):
+    manager = Manager(stage)
+    stage.start()
+    manager.wait("READY=1")
+    manager.seen.clear()
+    stage.cli("reload", code=0)
+    manager.wait("RELOADING=1")
+    manager.wait("READY=1")
+
+
+@case("log_format json: each line is one JSON object", daemon={"log_format": "json"})
+def log_json(stage):
+    stage.wait_state("announced")
+    stage.cli("drain", "--reason", 'quote " and\nline end', code=0)
+    stage.wait_state("drained")
+    lines = [json.loads(line) for line in stage.log().splitlines()]
+    for line in lines:
+        expect(set(line) >= {"at", "level", "message"}, True, f"keys of {line}")
+    drains = [line for line in lines if line.get("event") == "vip.draining"]
+    expect(len(drains), 1, "lines of the event")
+    expect(drains[0]["name"], "www", "name")
+
+
+@case("each change by the API is logged with the caller's credentials")
+def log_caller(stage):
+    stage.cli("drain", code=0)
+    expect_in(f"root (uid 0, pid ", stage.log(), "log")
+
+
+@case("nobody reads stderr: the daemon goes on and counts the lines it could not write", start=False,
+      checks=FILE, vips=CHECKED, daemon={"log_level": "debug"})
+def slow_log(stage):
+    fifo = f"{stage.directory}/fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    stage.log = lambda: "(nobody reads it)"
+    stage.start(log=fifo)
+    open(stage.ready, "w").close()
+    stage.wait_state("announced")
+    for _ in range(1200):
+        stage.api("POST", "/v1/undrain", {"vips": ["x" * 200]})
+        if (stage.metric("anyvip_log_lines_dropped_total") or 0) > 0:
+            break
+    else:
+        raise Wrong("no line was dropped")
+    begin = now()
+    os.unlink(stage.ready)
+    stage.router.wait_withdrawn(f"{VIP4}/32", begin, 3)
+    os.read(reader, 1 << 20)
+    stage.api("POST", "/v1/undrain", {})
+    expect_in(b"log lines were dropped", os.read(reader, 1 << 20), "stderr once it is read")
+    os.close(reader)
+
+
+HOOKS = """
+[[hook]]
+event = "vip.*"
+command = ["/bin/sh", "-c", "cat >> DIR/hook.out"]
+[[hook]]
+event = "check.*"
+command = ["/bin/sh", "-c", "exec sleep 1000"]
+[[hook]]
+event = "peer.up"
+command = ["/bin/false"]
+"""
+
+
+@case("hooks get the event as JSON on stdin; one that hangs is killed and holds nothing up",
+      more=HOOKS,
+      checks=FILE, vips=CHECKED, slow=True)
+def hooks(stage):
+    open(stage.ready, "w").close()
+    stage.wait_state("announced")
+    begin = now()
+    os.unlink(stage.ready)
+    stage.router.wait_withdrawn(f"{VIP4}/32", begin, 3)
+    stage.wait("hook ran", lambda: os.path.exists(f"{stage.directory}/hook.out"))
+
+    def events():
+        with open(f"{stage.directory}/hook.out") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    stage.wait("its events", lambda: len(events()) >= 3)
+    found = [event for event in events() if event["event"] == "vip.announced"]
+    expect([event["name"] for event in found], ["www"], "events")
+    expect(set(found[0]) >= {"at", "event", "name", "reason"}, True, f"keys of {found[0]}")
+    stage.wait("killed", lambda: "it took longer than 10 s" in stage.log(), 15)
+    expect_in("hook /bin/false: exit status 1", stage.log(), "log")
+
+
+@case("a daemon that runs already is not started twice: exit 1 in one line")
+def twice(stage):
+    stage.wait_state("announced")
+    first = stage.process
+    stage.start(wait=False, log=f"{stage.directory}/log2")
+    code = stage.process.popen.wait(10)
+    stage.process = first
+    with open(f"{stage.directory}/log2") as file:
+        text = file.read()
+    expect(code, 1, f"exit ({text})")
+    expect_in("another anyvipd is running", text.splitlines()[-1], "stderr")
+    expect(stage.vip()["state"], "announced", "state")
+
+
+@case("exit status: 78 for a bad file, 2 for a bad command line, 1 for a port in use", start=False)
+def exit_status(stage):
+    from lab.node import BIN
+    import subprocess
+
+    def daemon(*argv):
+        with stage.node.entered():
+            done = subprocess.run([f"{BIN}/anyvipd", *argv], capture_output=True, text=True, timeout=20)
+        return done.returncode, done.stdout + done.stderr
+
+    stage.write()
+    expect(daemon("-c", stage.config, "--check")[0], 0, "--check")
+    expect(daemon("--nonsense")[0], 2, "bad option")
+    with stage.node.entered():
+        taken = socket.create_server(("0.0.0.0", 179))
+    code, text = daemon("-c", stage.config)
+    expect(code, 1, f"port in use ({text})")
+    expect_in("179", text.splitlines()[-1], "stderr")
+    taken.close()
+    with open(stage.config, "a") as file:
+        file.write('[wrong]\nx = 1\n[[vip]]\nnam = "x"\n')
+    code, text = daemon("-c", stage.config, "--check")
+    expect(code, 78, "--check of a bad file")
+    expect(len([line for line in text.splitlines() if line.startswith(stage.config)]) >= 2, True,
+           f"every problem: {text}")
+    expect(daemon("-c", stage.config)[0], 78, "start with a bad file")
+
+
+@case("the control socket has mode 0660")
+def socket_mode(stage):
+    expect(stat.S_IMODE(os.stat(stage.control).st_mode), 0o660, "mode")
+
+
+@case("events -f follows", checks=FILE, vips=CHECKED)
+def follow(stage):
+    stage.wait("checked", lambda: stage.status()["checks"][0]["state"] == "down")
+    stage.wait("session", lambda: stage.peer()["state"] == "Established")
+    following = stage.cli_background("--json", "events", "-f")
+    line = following.stdout.readline()
+    json.loads(line)
+    open(stage.ready, "w").close()
+    while json.loads(line)["event"] != "vip.announced":
+        line = following.stdout.readline()
+    following.kill()
+    following.wait()
+    expect(stage.cli("events", "--since", "0s", code=0).stdout, "", "events --since 0s")
+    expect_in("vip.announced", stage.cli("events", "--since", "1h", code=0).stdout, "--since 1h")
+
+
+@case("reset ends the session with Cease/4, reset --soft sends all routes again")
+def reset(stage):
+    stage.wait_state("announced")
+    begin = now()
+    stage.cli("reset", "tor1", "--soft", code=0)
+    stage.router.wait_announced(f"{VIP4}/32", begin)
+    expect(stage.peer()["resets"], 0, "resets")
+    begin = now()
+    stage.cli("reset", "tor1", code=0)
+    cease = stage.router.wait_message("Cease", lambda one: one.kind == NOTIFICATION, begin)
+    expect(cease.body[:2], bytes([6, 4]), "NOTIFICATION")
+    stage.router.wait_announced(f"{VIP4}/32", cease.at)
+    peer = stage.peer()
+    expect(peer["resets"], 1, "resets")
+    expect(set(peer["last_error"]), {"at", "code", "subcode", "name", "message", "sent"}, "keys")
+    stage.cli("reset", "nosuch", code=1)
+
+
+@case("check NAME probes now and prints the result",
+      checks=[{"name": "f", "type": "file", "interval": "1h", "rise": 1, "tripwire": False}],
+      vips=CHECKED)
+def check_now(stage):
+    stage.wait("first run", lambda: stage.status()["checks"][0]["last"])
+    open(stage.ready, "w").close()
+    done = stage.json("check", "f")
+    expect(done["last"]["ok"], True, "last.ok")
+    stage.wait_state("announced")
+    stage.cli("check", "nosuch", code=1)
