@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 namespace anyvip::health {
@@ -164,7 +165,7 @@ struct Child::Impl : std::enable_shared_from_this<Impl> {
     std::error_code open(const Command& command);
     void watch();
     void read();
-    void on_read(const boost::system::error_code& error, std::size_t octets);
+    void on_readable();
     void read_rest();
     void keep(std::size_t octets);
     void on_exit();
@@ -265,17 +266,22 @@ void Child::Impl::watch() {
                      });
 }
 
+// Waits and then reads, instead of reading asynchronously: octets already read by a completion that
+// still waits for its turn would be lost to `read_rest`.
 void Child::Impl::read() {
-    pipe.async_read_some(
-        boost::asio::buffer(chunk),
-        [self = shared_from_this()](const boost::system::error_code& error, std::size_t octets) {
-            self->on_read(error, octets);
-        });
+    pipe.async_wait(Descriptor::wait_read,
+                    [self = shared_from_this()](const boost::system::error_code& error) {
+                        if (!error && self->pid != 0 && self->pipe.is_open()) {
+                            self->on_readable();
+                        }
+                    });
 }
 
-void Child::Impl::on_read(const boost::system::error_code& error, std::size_t octets) {
-    keep(octets);
-    if (!error && total <= flood_octets) {
+void Child::Impl::on_readable() {
+    boost::system::error_code error;
+    keep(pipe.read_some(boost::asio::buffer(chunk), error));
+    const bool is_over = error && error != boost::asio::error::would_block;
+    if (!is_over && total <= flood_octets) {
         read();
     }
 }
