@@ -172,6 +172,10 @@ void Agent::bfd_state(std::string_view peer, BfdState state, std::string_view di
     impl_->peers.bfd_state(peer, state, diagnostic, now.monotonic);
 }
 
+void Agent::bfd_admin_down(std::string_view peer, bool is_admin_down, Now now) {
+    impl_->peers.bfd_admin_down(peer, is_admin_down, now.monotonic);
+}
+
 void Agent::peer_refused(std::string_view peer, std::string_view reason, Now now) {
     impl_->peers.refused(peer, reason, now.monotonic);
 }

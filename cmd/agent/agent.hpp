@@ -219,6 +219,9 @@ class Agent {
     /// called at all when nobody can count: then `linger` passes in full.
     void packets_seen(const std::map<IpAddress, std::uint64_t>& packets, Now now);
     void bfd_state(std::string_view peer, BfdState state, std::string_view diagnostic, Now now);
+    /// The router has said that its BFD session is administratively down, or that it no longer is.
+    /// To be told before the state: that Down is no failure (RFC 5882 §4.2).
+    void bfd_admin_down(std::string_view peer, bool is_admin_down, Now now);
     /// Its transport cannot be what the configuration demands (TCP-AO, key file): never connect.
     /// Empty: it can again.
     void peer_refused(std::string_view peer, std::string_view reason, Now now);

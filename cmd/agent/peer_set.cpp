@@ -14,7 +14,7 @@ template <class... Ts> struct Overload : Ts... {
 
 [[nodiscard]] bool waits_for_bfd(const PeerRecord& record) {
     return record.entry.bfd && record.entry.bfd->strict && record.bfd != BfdState::Up &&
-           record.bfd != BfdState::AdminDown;
+           record.bfd != BfdState::AdminDown && !record.is_bfd_admin_down;
 }
 
 [[nodiscard]] std::string families_text(const std::vector<Family>& families) {
@@ -80,7 +80,8 @@ void PeerSet::bfd_state(std::string_view name,
                       std::string(diagnostic.empty() ? to_string(state) : diagnostic));
     }
     const bool is_strict = record->entry.bfd && record->entry.bfd->strict;
-    if (is_strict && (state == BfdState::Up || state == BfdState::AdminDown)) {
+    const bool is_free = state == BfdState::Off && !record->entry.bfd; // was strict until now
+    if (is_free || (is_strict && (state == BfdState::Up || state == BfdState::AdminDown))) {
         start(*record, now);
     }
     // RFC 5882 §4.2: only Down counts, AdminDown does not; and only after it was Up, because a
@@ -89,10 +90,24 @@ void PeerSet::bfd_state(std::string_view name,
         return;
     }
     record->bfd_was_up = false;
+    if (record->is_bfd_admin_down) {
+        return;
+    }
     if (is_strict) {
         record->peer.stop(bgp::wire::Cease::BfdDown, {}, now);
     } else if (record->peer.is_established()) {
         record->peer.reset(bgp::wire::Cease::BfdDown, {}, now);
+    }
+}
+
+void PeerSet::bfd_admin_down(std::string_view name, bool is_admin_down, Instant now) {
+    PeerRecord* record = find(name);
+    if (record == nullptr || record->is_bfd_admin_down == is_admin_down) {
+        return;
+    }
+    record->is_bfd_admin_down = is_admin_down;
+    if (is_admin_down && record->entry.bfd && record->entry.bfd->strict) {
+        start(*record, now);
     }
 }
 

@@ -35,7 +35,8 @@ struct PeerRecord {
     PeerUse use = PeerUse::Open;
     std::optional<Instant> use_until; ///< end of GRACEFUL_SHUTDOWN
     BfdState bfd = BfdState::Off;
-    bool bfd_was_up = false; ///< in this BGP session
+    bool is_bfd_admin_down = false; ///< at the router
+    bool bfd_was_up = false;        ///< in this BGP session
     std::string refused;
 };
 
@@ -57,6 +58,7 @@ class PeerSet {
     void gone(std::string_view name);
 
     void bfd_state(std::string_view name, BfdState state, std::string_view diagnostic, Instant now);
+    void bfd_admin_down(std::string_view name, bool is_admin_down, Instant now);
     void refused(std::string_view name, std::string_view reason, Instant now);
 
     /// Peers taken out of use by these holders; the steps of that and of resets.

@@ -129,6 +129,9 @@ void Control::get_named(std::string_view kind,
         document = vip_document(host_.agent, name);
     } else if (kind == "peers") {
         document = peer_document(host_.agent, name);
+        if (json::object details = host_.bfd_details(name); !details.empty()) {
+            document["bfd_session"] = std::move(details);
+        }
     } else if (kind == "checks") {
         document = check_document(host_.agent, name);
         for (const CheckView& view : host_.agent.checks()) {

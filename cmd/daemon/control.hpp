@@ -37,6 +37,8 @@ struct ControlHost {
     std::function<std::string()> persist_error; ///< of the last Persist; empty: written
     std::function<std::string()> metrics;
     std::function<std::vector<std::string>(std::uint64_t check_id)> armed_tripwires;
+    /// What BFD has of a peer; empty: nothing.
+    std::function<boost::json::object(const std::string& peer)> bfd_details;
 };
 
 class Control {

@@ -173,6 +173,11 @@ bool Peers::is_quiet() const {
                                [](const auto& entry) { return entry.second->is_quiet(); });
 }
 
+std::optional<IpAddress> Peers::address(const std::string& name) const {
+    const auto found = drivers_.find(name);
+    return found == drivers_.end() ? std::nullopt : found->second->config().address;
+}
+
 const PeerEntry* Peers::find_entry(const std::string& name) const {
     const auto& entries = agent_.config().peers;
     const auto found = std::ranges::find_if(

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -40,6 +41,8 @@ class Peers {
     /// Before the Peers' deadlines are judged: reads what has arrived.
     void look();
     [[nodiscard]] bool is_quiet() const;
+    /// Configured, or learnt from the router's advertisements; nullopt: not learnt yet.
+    [[nodiscard]] std::optional<IpAddress> address(const std::string& name) const;
 
   private:
     [[nodiscard]] const PeerEntry* find_entry(const std::string& name) const;

@@ -19,6 +19,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "cmd/config/config.hpp"
+#include "cmd/daemon/bfd_sessions.hpp"
 #include "cmd/daemon/control.hpp"
 #include "cmd/daemon/drain_file.hpp"
 #include "cmd/daemon/drain_store.hpp"
@@ -117,6 +118,7 @@ class Runtime {
     std::optional<Agent> agent_;
     std::optional<vip::kernel::AddressKernel> addresses_;
     std::optional<Peers> peers_;
+    std::optional<BfdSessions> bfd_;
     std::optional<ProbeRunner> probes_;
     std::optional<health::Tripwires> tripwires_;
     std::optional<Measurement> measurement_;
@@ -162,6 +164,7 @@ std::string Runtime::start() {
     if (std::string problem = peers_->start(); !problem.empty()) {
         return problem;
     }
+    bfd_.emplace(io_, *agent_, *peers_, log_, [this] { turn(); });
     probes_.emplace(
         io_,
         [](const IpAddress& address) { return vip::kernel::is_local_address(address); },
@@ -227,7 +230,8 @@ std::string Runtime::open_api() {
                     [this](bool is_dry_run) { return reload(is_dry_run); },
                     [this] { return persist_error_; },
                     [this] { return metrics_.text(*agent_, log_.dropped()); },
-                    [this](std::uint64_t check_id) { return tripwires_->armed(check_id); }});
+                    [this](std::uint64_t check_id) { return tripwires_->armed(check_id); },
+                    [this](const std::string& peer) { return bfd_->details(peer); }});
     std::error_code error;
     const std::string& path = config_.daemon.control;
     control_socket_ = serve_unix(
@@ -317,6 +321,7 @@ void Runtime::turn() {
     if (publish()) {
         metrics_.observe_withdraw(written - began);
     }
+    bfd_->reconcile();
     control_->after_turn();
     if (std::exchange(is_status_stale_, false)) {
         update_service_status();
@@ -521,13 +526,16 @@ void Runtime::finish() {
         control_socket_.reset();
         public_listener_.reset();
     });
+    // After the Ceases, and while their connections end: an older FRR takes AdminDown for a failure
+    // and resets BGP.
+    bfd_->stop();
     watchdog_.cancel();
     timer_.expires_after(std::chrono::milliseconds(10));
     timer_.async_wait([this](ErrorCode error) {
         if (error) {
             return;
         }
-        if (peers_->is_quiet()) {
+        if (peers_->is_quiet() && bfd_->is_quiet()) {
             log_.info("stopped");
             io_.stop();
         } else {
