@@ -183,12 +183,16 @@ def new_check(stage):
 
 @case("--log-level on the command line outlives a reload", start=False)
 def log_level(stage):
-    stage.write()
+    stage.arguments = ["--log-level", "error"]
     stage.start()
     stage.wait_state("announced")
+    expect(stage.json("reload")["changes"], [], "changes of the same file")
     stage.daemon["log_level"] = "debug"
     stage.write()
     expect(stage.json("reload")["changes"], ["daemon: changed"], "changes")
+    stage.cli("drain", code=0)
+    stage.wait_state("drained")
+    expect(stage.log(), "", "log")
 
 
 @case("keys that need a restart are named by the reload")
