@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fabric "anycast by ECMP": a client, a router, nodes that all carry the VIP and a service."""
 
+import ssl
+
 from .node import Node
-from .process import LabError, wait_until
+from .process import LabError, run, wait_until
 from .router import Neighbor, make_router
 
 ROUTER_ASN = 65001
@@ -13,14 +15,20 @@ VIPS = {"ipv4": VIP4, "ipv6": VIP6}
 # Out of these the router takes host routes.
 ALLOWED = ("203.0.113.0/24", "2001:db8:ffff::/48")
 CHECK = {"name": "web", "type": "http", "url": "http://127.0.0.1:80/", "interval": "200ms"}
+TLS_CHECK = {"url": "https://127.0.0.1/", "sni": "vip.example"}
 VIP = {"name": "www", "addresses": [VIP4, VIP6], "checks": ["web"]}
 
 
 class Anycast:
-    """`sessions` 1: one IPv4 session carries both families; 2: each family has its own session."""
+    """`sessions` 1: one IPv4 session carries both families; 2: each family has its own session.
 
-    def __init__(self, fabric, software="bird", nodes=3, sessions=1):
+    With `tls` all nodes have one certificate for the VIP, which the client verifies."""
+
+    def __init__(self, fabric, software="bird", nodes=3, sessions=1, tls=False):
         self.fabric = fabric
+        certificate = _certificate(fabric.directory) if tls else ()
+        self.tls = ssl.create_default_context(cafile=certificate[0]) if tls else None
+        self.port = 443 if tls else 80
         self.sessions = sessions
         fabric.router_namespace("router")
         self.router_namespace = fabric.namespaces["router"]
@@ -48,7 +56,8 @@ class Anycast:
                 peers.append(
                     {"name": name, "address": there, "asn": ROUTER_ASN, "families": families}
                 )
-            self.nodes.append(Node(fabric, role, NODE_ASN, peers, [VIP], [CHECK]))
+            check = {**CHECK, **TLS_CHECK, "ca_file": certificate[0]} if tls else CHECK
+            self.nodes.append(Node(fabric, role, NODE_ASN, peers, [VIP], [check], certificate))
         self.router = make_router(
             software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, *ALLOWED
         )
@@ -78,3 +87,13 @@ class Anycast:
 
             where = ", ".join(roles) or "nobody"
             wait_until(f"router sends {address} to {where}", spread_is_right, deadline)
+
+
+def _certificate(directory):
+    """(certificate, key) of the service, by its addresses and the name that the check asks for."""
+    files = f"{directory}/vip.crt", f"{directory}/vip.key"
+    names = f"subjectAltName=DNS:vip.example,IP:127.0.0.1,IP:{VIP4},IP:{VIP6}"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-days", "2", "-subj", "/CN=vip.example", "-addext", names,
+        "-out", files[0], "-keyout", files[1])  # fmt: skip
+    return files

@@ -29,8 +29,8 @@ class Outcomes(list):
         return sum(1 for one in self if one.error)
 
 
-async def _request(address, port):
-    reader, writer = await asyncio.open_connection(address, port)
+async def _request(address, port, tls):
+    reader, writer = await asyncio.open_connection(address, port, ssl=tls)
     try:
         writer.write(b"GET / HTTP/1.1\r\nHost: vip\r\nConnection: close\r\n\r\n")
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
@@ -41,12 +41,12 @@ async def _request(address, port):
         writer.close()
 
 
-async def _flow(address, port, timeout):
+async def _flow(address, port, timeout, tls):
     """One flow is one TCP connection with one request: a new source port, so a new hash."""
     start = time.monotonic()
     node = error = None
     try:
-        node = await asyncio.wait_for(_request(address, port), timeout)
+        node = await asyncio.wait_for(_request(address, port, tls), timeout)
     except TimeoutError:
         error = "timeout"
     except ConnectionRefusedError:
@@ -58,15 +58,15 @@ async def _flow(address, port, timeout):
     return Outcome(node, error, time.monotonic() - start)
 
 
-def open_flows(namespace, address, count, port=80, at_once=50, timeout=2.0):
-    """Opens `count` flows, `at_once` at a time, from inside `namespace`."""
+def open_flows(namespace, address, count, port=80, at_once=50, timeout=2.0, tls=None):
+    """Opens `count` flows, `at_once` at a time, from inside `namespace`; `tls`: an SSLContext."""
 
     async def all_flows():
         gate = asyncio.Semaphore(at_once)
 
         async def one():
             async with gate:
-                return await _flow(address, port, timeout)
+                return await _flow(address, port, timeout, tls)
 
         return Outcomes(await asyncio.gather(*(one() for _ in range(count))))
 
@@ -77,9 +77,9 @@ def open_flows(namespace, address, count, port=80, at_once=50, timeout=2.0):
 class Load:
     """New flows at a steady rate in the background, until the block ends."""
 
-    def __init__(self, namespace, address, port=80, per_second=100, timeout=2.0):
+    def __init__(self, namespace, address, port=80, per_second=100, timeout=2.0, tls=None):
         self._namespace = namespace
-        self._target = (address, port, timeout)
+        self._target = (address, port, timeout, tls)
         self._pause = 1.0 / per_second
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

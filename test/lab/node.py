@@ -30,9 +30,11 @@ def toml(tables):
 
 
 class Node:
-    """`peers`, `checks` and `vips` are lists of tables with the keys of the configuration."""
+    """`peers`, `checks` and `vips` are lists of tables with the keys of the configuration.
 
-    def __init__(self, fabric, role, asn, peers, vips, checks=()):
+    With a `certificate` (file, key file) the service speaks TLS."""
+
+    def __init__(self, fabric, role, asn, peers, vips, checks=(), certificate=()):
         self.fabric = fabric
         self.role = role
         self.namespace = fabric.namespaces[role]
@@ -47,7 +49,9 @@ class Node:
             *(("[check]", dict(check)) for check in checks),
             *(("[vip]", dict(vip)) for vip in vips),
         ]
-        self.service = fabric.process(role, "service", [sys.executable, SERVICE, role])
+        self.port = 443 if certificate else 80
+        service = [sys.executable, SERVICE, role, self.port, *certificate]
+        self.service = fabric.process(role, "service", service)
         self.daemon = fabric.process(role, "anyvipd", [f"{BIN}/anyvipd", "-c", self.config])
 
     def table(self, name):
@@ -99,7 +103,8 @@ class Node:
         wait_until(f"{self.role}: service listens", self._service_listens)
 
     def _service_listens(self):
-        return ":80 " in self.namespace.run("ss", "-Hltn", "sport", "=", ":80")
+        port = f":{self.port}"
+        return f"{port} " in self.namespace.run("ss", "-Hltn", "sport", "=", port)
 
     def kill_service(self):
         self.service.kill()

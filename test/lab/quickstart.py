@@ -14,6 +14,7 @@ from .process import LabError, wait_until
 from .report import table
 
 FLOWS = 300
+AROUND = 0.5  # seconds of load on either side of a change
 
 
 def say(text=""):
@@ -21,47 +22,55 @@ def say(text=""):
 
 
 class Story:
+    """One stage after the other, and one row of the table for each."""
+
     def __init__(self, lab):
         self.lab = lab
         self.rows = []
 
     def stage(self, title, change, roles):
-        """Makes a change under load, waits for the router, counts; then spreads 300 flows."""
-        with Load(self.lab.client, VIP4) as load:
+        """Makes a change under load, waits for the router, counts; then spreads new flows."""
+        say(f"\n{len(self.rows) + 1}. {title}")
+        with Load(self.lab.client, VIP4, self.lab.port, tls=self.lab.tls) as load:
+            time.sleep(AROUND)  # Requests before, during and after the change are counted.
             start = time.monotonic()
             change()
             self.lab.wait_fib(roles)
             took = time.monotonic() - start
+            time.sleep(AROUND)
         requests = load.outcomes
-        meanwhile = f"{len(requests)} requests meanwhile, {_failures(requests)}"
-        figures = [f"{took:.2f}", len(requests), requests.failed]
-        self._spread(title, figures, f"   right after {took:.2f} s; {meanwhile}.")
+        say(f"   The router had it after {took:.2f} s.")
+        say(f"   Of {len(requests)} requests before, during and after, {_failures(requests)}.")
+        self._spread(title, [f"{took:.2f}", len(requests), requests.failed])
 
     def begin(self, title):
         """The first stage changes nothing."""
+        say(f"\n1. {title}")
         self._spread(title, ["-", "-", "-"])
 
-    def _spread(self, title, figures, text=None):
-        say(f"\n{len(self.rows) + 1}. {title}")
-        if text:
-            say(text)
-        say(f"   router's kernel, {VIP4}:")
-        for device, gateway in self.lab.router_namespace.fib(VIP4).items():
-            say(f"      via {gateway} ({device})")
-        flows = open_flows(self.lab.client, VIP4, FLOWS)
-        say(f"   {FLOWS} new flows, {_failures(flows)}.")
+    def _spread(self, title, figures):
+        hops = self.lab.router_namespace.fib(VIP4).items()
+        where = ", ".join(f"{device} ({gateway})" for device, gateway in hops)
+        say(f"   The router's kernel sends {VIP4} to {where}.")
+        flows = open_flows(self.lab.client, VIP4, FLOWS, self.lab.port, tls=self.lab.tls)
+        say(f"   Of {FLOWS} new flows, {_failures(flows)}.")
         counts = [flows.spread().get(node.role, 0) for node in self.lab.nodes]
-        self.rows.append([title, *counts, *figures, flows.failed])
+        self.rows.append([title, *counts, flows.failed, *figures])
 
     def show(self):
         names = [node.role for node in self.lab.nodes]
-        header = ["stage", *names, "seconds", "requests", "failed", f"failed of {FLOWS}"]
-        say("\n" + table(self.rows, header))
+        say(f"\nHow {FLOWS} new flows spread over the nodes, and what each change cost:\n")
+        header = ["stage", *names, "failed", "seconds", "requests", "failed meanwhile"]
+        say(table(self.rows, header))
+        say(
+            "\nA request under way while the set of nodes changes may be moved to another node and\n"
+            "reset: so does every router that hashes flows, unless it has resilient hashing."
+        )
 
 
 def _failures(outcomes):
     causes = ", ".join(f"{count} {cause}" for cause, count in outcomes.failures().items())
-    return f"{outcomes.failed} failed" + (f" ({causes})" if causes else "")
+    return f"{outcomes.failed or 'none'} failed" + (f" ({causes})" if causes else "")
 
 
 def tell(lab):
@@ -83,12 +92,12 @@ def tell(lab):
     story.stage("The service on node2 is killed", kill_service, ["node1", "node3"])
     story.stage("node3 is drained with `anyvip drain`", drain, ["node1"])
     state = three.peer("router")["state"]
-    say(f"   node3's session with the router: {state}; its services still run.")
+    say(f"   node3's session with the router is {state}, and its service still runs.")
     if state != "Established":
         raise LabError("the drained node has lost its session")
     story.stage("Both come back", bring_back, ["node1", "node2", "node3"])
     story.show()
-    if any(row[-1] for row in story.rows):
+    if any(row[1 + len(lab.nodes)] for row in story.rows):
         raise LabError("flows failed while nothing changed")
 
 
@@ -98,7 +107,8 @@ def hints(lab):
     say("\nThe fabric stays up. Look into it (as root):")
     say(f"  ip netns exec {prefix}-node1 {BIN}/anyvip --socket {node.control} status")
     say(f"  ip netns exec {prefix}-node1 {BIN}/anyvip --socket {node.control} drain")
-    say(f"  ip netns exec {prefix}-client curl http://{VIP4}/  # or http://[{VIP6}]/")
+    scheme = "https" if lab.tls else "http"
+    say(f"  ip netns exec {prefix}-client curl -k {scheme}://{VIP4}/  # or {scheme}://[{VIP6}]/")
     say(f"  ip -n {prefix}-router route show {VIP4}")
     say(f"  birdc -s {lab.fabric.path('router', 'bird.ctl')} show route all")
     say(f"  configuration, logs: {lab.fabric.directory}/")
@@ -110,6 +120,7 @@ def main():
     for option, text in (
         ("--keep", "leave the fabric up and say how to look into it"),
         ("--down", "remove what --keep has left"),
+        ("--tls", "the service speaks TLS"),
     ):
         parser.add_argument(option, action="store_true", help=text)
     options = parser.parse_args()
@@ -119,11 +130,12 @@ def main():
         return
     require_programs()
     with Fabric("quickstart", keep=options.keep) as fabric:
+        service = "a small TLS service" if options.tls else "a small web service"
         say(
-            "One router (BIRD), three nodes with a small web service and anyvipd, one client,\n"
-            f"each in a network namespace. All nodes carry {VIP4} and {VIP6}."
+            f"One router (BIRD), three nodes with {service} and anyvipd, one client, each\n"
+            f"in a network namespace. All nodes carry the VIP {VIP4} ({VIP6})."
         )
-        lab = Anycast(fabric).start()
+        lab = Anycast(fabric, tls=options.tls).start()
         lab.wait_fib(["node1", "node2", "node3"])
         tell(lab)
         if options.keep:
