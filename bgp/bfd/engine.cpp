@@ -13,6 +13,16 @@ namespace {
            (peer.interface == 0 || peer.interface == arrival.interface);
 }
 
+/// RFC 5881 §5: over one hop exactly 255. RFC 5883 leaves the TTL open; BIRD sends with the
+/// system's default, so hops are counted down from that as well.
+[[nodiscard]] bool is_near(std::uint8_t ttl, std::uint8_t hops) {
+    constexpr int default_ttl = 64;
+    if (hops == 0) {
+        return ttl == 255;
+    }
+    return ttl > 255 - hops || (ttl <= default_ttl && ttl > default_ttl - hops);
+}
+
 } // namespace
 
 Engine::Engine(std::uint64_t seed) : seed_(seed) {
@@ -45,7 +55,7 @@ Engine::receive(std::span<const std::uint8_t> payload, const Arrival& arrival, I
         drop(Drop::NoSession, arrival);
         return {};
     }
-    if (arrival.ttl < found->minimum_ttl) {
+    if (!is_near(arrival.ttl, found->hops)) {
         drop(Drop::Ttl, arrival);
         return {};
     }
@@ -75,7 +85,7 @@ bool Engine::add(const Setup& setup, Instant now) {
     }
     entries_.push_back({setup.id,
                         setup.peer,
-                        setup.minimum_ttl,
+                        setup.hops,
                         Session(setup.timing, setup.discriminator, seed_ + setup.id, now),
                         {},
                         std::nullopt});

@@ -55,7 +55,8 @@ class Engine {
     struct Setup {
         std::uint32_t id = 0; ///< not 0
         PeerKey peer;
-        std::uint8_t minimum_ttl = 255;
+        /// 0: single hop; n: the peer is at most n hops away.
+        std::uint8_t hops = 0;
         Timing timing;
         std::uint32_t discriminator = 0; ///< not 0, random
     };
@@ -90,7 +91,7 @@ class Engine {
     struct Entry {
         std::uint32_t id;
         PeerKey peer;
-        std::uint8_t minimum_ttl;
+        std::uint8_t hops;
         Session session;
         Counters counters;
         std::optional<Instant> gone_at;

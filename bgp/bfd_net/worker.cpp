@@ -23,11 +23,6 @@ constexpr std::chrono::seconds open_again_after{1};
 /// than the kernel's buffer holds of ours.
 constexpr int datagrams_per_round = 512;
 
-/// RFC 5883 §4 leaves the limit to the configuration: 255 less the hops in between.
-[[nodiscard]] std::uint8_t minimum_ttl(const Endpoint& endpoint) {
-    return endpoint.multihop == 0 ? 255 : static_cast<std::uint8_t>(256 - endpoint.multihop);
-}
-
 } // namespace
 
 Worker::Worker(Channel& channel, std::uint64_t seed) : channel_(channel), engine_(seed) {
@@ -60,7 +55,7 @@ void Worker::execute(const Command& command, Instant now) {
         const bfd::PeerKey key{command.endpoint.peer, 0, command.endpoint.multihop != 0};
         // A session that still says goodbye to this peer ends here; the slot goes with it.
         const bool is_added = engine_.add(
-            {command.id, key, minimum_ttl(command.endpoint), command.timing, command.discriminator},
+            {command.id, key, command.endpoint.multihop, command.timing, command.discriminator},
             now);
         Slot slot;
         slot.id = command.id;

@@ -56,7 +56,7 @@ inline void life(Octets input) {
     const IpAddress peer = IpAddress::v4(0x0A000001);
     Instant now{std::chrono::hours(1)};
     Engine engine(1);
-    require(engine.add({1, {peer, 2, false}, 255, {}, 42}, now), "there is a place");
+    require(engine.add({1, {peer, 2, false}, 0, {}, 42}, now), "there is a place");
     const Session& session = *engine.find(1);
     while (input.size() >= 3) {
         const Instant until = now + input[0] * std::chrono::milliseconds(16);

@@ -43,6 +43,7 @@ class BfdLife:
             software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, *ALLOWED, **options
         )
         self.node = Node(fabric, "node", NODE_ASN, [peer], [VIP])
+        dict(self.node.tables)["node"]["router_id"] = "10.0.1.2"  # none can be derived from IPv6
         self.peer = next(keys for name, keys in self.node.tables if name == "[peer]")
 
     def _bfd_keys(self, interval):

@@ -31,7 +31,7 @@ Arrival arrival(IpAddress source = peer) {
 }
 
 Engine::Setup setup(std::uint32_t id = 1, bool is_multihop = false) {
-    return {id, {peer, 2, is_multihop}, std::uint8_t{255}, Timing{}, ours};
+    return {id, {peer, 2, is_multihop}, std::uint8_t{0}, Timing{}, ours};
 }
 
 std::uint64_t dropped(const bfd::Counters& counters, Drop reason) {
@@ -99,15 +99,19 @@ TEST_CASE("RFC 5880 §6.8.6: authentication is refused, for it is not configured
     CHECK(dropped(*engine.counters(1), Drop::Authentication) == 1);
 }
 
-TEST_CASE("RFC 5883 §4: a multihop session takes packets down to its least TTL") {
+TEST_CASE("RFC 5883 §4: a multihop session counts hops down from 255 and from the usual 64") {
     Engine engine(1);
     auto multihop = setup(1, true);
     multihop.peer.interface = 0;
-    multihop.minimum_ttl = 254;
+    multihop.hops = 2;
     REQUIRE(engine.add(multihop, zero_hour));
     const auto packet = bfd::encode(from_peer(State::Down, 0));
-    CHECK(engine.receive(packet, {peer, 9, 253, true, zero_hour}, zero_hour).session == 0);
-    CHECK(engine.receive(packet, {peer, 9, 254, true, zero_hour}, zero_hour).session == 1);
+    for (int ttl = 0; ttl <= 255; ++ttl) {
+        CAPTURE(ttl);
+        const bool is_near = ttl >= 254 || ttl == 63 || ttl == 64;
+        const Arrival from{peer, 9, static_cast<std::uint8_t>(ttl), true, zero_hour};
+        CHECK(engine.receive(packet, from, zero_hour).session == (is_near ? 1U : 0U));
+    }
 }
 
 TEST_CASE("a removed session says AdminDown for its farewell, then it is gone") {
