@@ -244,7 +244,25 @@ class Stage:
                 raise LabError(f"{vip['state']}: {vip['reason']}")
             return vip
 
-        return self.wait(f"{name} is {state}", is_there, deadline)
+        vip = self.wait(f"{name} is {state}", is_there, deadline)
+        self.wait_routers(vip)
+        return vip
+
+    def wait_everywhere(self, name="www"):
+        """Until every router has the VIP."""
+        count = len(self.routers)
+        self.wait("all have it", lambda: len(self.vip(name)["announced_to"]) == count)
+        self.wait_routers(self.vip(name))
+
+    def wait_routers(self, vip):
+        """Until the routers have read what was sent: it must not count as said after this."""
+        peers = {peer["name"]: peer["families"] for peer in self.status()["peers"]}
+        for number, router in enumerate(self.routers, 1):
+            for address in vip["addresses"]:
+                family = "ipv6" if ":" in address["prefix"] else "ipv4"
+                is_known = f"tor{number}" in vip["announced_to"] and address["present"]
+                if is_known and family in peers[f"tor{number}"]:
+                    router.wait_announced(address["prefix"])
 
     def wait_event(self, event, since=0, deadline=10):
         """Waits until there are more than `since` events of this kind; returns the last one."""

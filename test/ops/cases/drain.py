@@ -213,7 +213,7 @@ def undrain_cancels(stage):
       routers=2)
 def drain_peer(stage):
     first, second = stage.routers
-    stage.wait("both have it", lambda: len(stage.vip()["announced_to"]) == 2)
+    stage.wait_everywhere()
     begin = now()
     stage.cli("drain", "--peer", "tor1", code=0)
     if GSHUT not in first.wait_announced(f"{VIP4}/32", begin).body:
@@ -237,7 +237,7 @@ def drain_peer(stage):
 
 @case("drain --peer --wait returns when the router has no route any more", routers=2)
 def drain_peer_wait(stage):
-    stage.wait("both have it", lambda: len(stage.vip()["announced_to"]) == 2)
+    stage.wait_everywhere()
     begin = now()
     done = stage.cli("--json", "drain", "--peer", "tor1", "--wait", code=0)
     lines = [json.loads(line) for line in done.stdout.splitlines()]

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 
 from lab.speaker import KEEPALIVE
@@ -54,8 +55,9 @@ def beats(router, since):
 
 def check_loop(stage, what):
     """A health failure is on the wire at once, whatever is going on."""
+    begin = now()
     open(stage.ready, "w").close()
-    stage.router.wait_announced(f"{VIP4}/32", now() - 0.5, 10)
+    stage.router.wait_announced(f"{VIP4}/32", begin, 10)
     begin = now()
     os.unlink(stage.ready)
     took = stage.router.wait_withdrawn(f"{VIP4}/32", begin, 5).at - begin
@@ -150,14 +152,23 @@ def fuzz(stage):
     expect(stage.status()["node"]["name"], "lb-a", "name")
 
 
-@case("status, metrics and explain of 5,000 VIPs do not delay the loop", slow=True,
+@case("a client that asks about 5,000 VIPs all the time delays a withdraw by less than 0.5 s", slow=True,
       vips=[{"name": f"v{i}", "addresses": [f"10.{100 + i // 250}.{i % 250}.1/32"]} for i in range(4999)]
       + FILE["vips"], checks=FILE["checks"])
 def many_vips(stage):
     stage.wait("announced", lambda: stage.peer()["advertised"] >= 4999, 60)
-    for path in ("/v1/status", "/metrics", "/v1/explain/v7", "/v1/vips", "/v1/routes"):
-        begin = now()
-        stage.api("GET", path)
-        took = now() - begin
-        expect(took < 1, True, f"{path} took {took:.3f} s")
-    check_loop(stage, "5,000 VIPs")
+    over = threading.Event()
+
+    def ask():
+        while not over.is_set():
+            for path in ("/v1/status", "/metrics", "/v1/explain/v7", "/v1/vips", "/v1/routes"):
+                stage.api("GET", path)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(3):
+            check_loop(stage, "5,000 VIPs asked about all the time")
+    finally:
+        over.set()
+        asking.join()

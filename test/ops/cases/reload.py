@@ -119,7 +119,7 @@ def vips(stage):
 @case("peers are added, and removed with Cease/3", routers=2)
 def peers(stage):
     first, second = stage.routers
-    stage.wait("both", lambda: len(stage.vip()["announced_to"]) == 2)
+    stage.wait_everywhere()
     gone = stage.peers.pop(1)
     stage.write()
     begin = now()
@@ -137,7 +137,7 @@ def peers(stage):
 
 @case("hold_time is renegotiated by one reset after the other, withdrawn first", routers=2, slow=True)
 def hold_time(stage):
-    stage.wait("both", lambda: len(stage.vip()["announced_to"]) == 2)
+    stage.wait_everywhere()
     for peer in stage.peers:
         peer["hold_time"] = "30s"
     stage.write()
