@@ -32,11 +32,9 @@ AddressSlot& AddressSet::claim(const Key& key, std::uint64_t vip, bool is_extern
     return slot;
 }
 
-void AddressSet::abandon(AddressSlot& slot, bool was_exposed, Instant now) {
+void AddressSet::abandon(AddressSlot& slot, const vip::TrafficWatch& leaving) {
     slot.vip = 0;
-    if (was_exposed) {
-        slot.leaving.withdrawn_at = now;
-    }
+    slot.leaving = leaving;
     left_over_.emplace(slot.prefix, slot.interface);
 }
 

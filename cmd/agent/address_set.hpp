@@ -37,8 +37,8 @@ class AddressSet {
     /// The slot of a VIP's address, which is now its owner. Whether it is there already is known
     /// when it was observed before.
     AddressSlot& claim(const Key& key, std::uint64_t vip, bool is_external, Instant now);
-    /// The VIP does not have this address any more; `was_exposed`: routers may still send to it.
-    void abandon(AddressSlot& slot, bool was_exposed, Instant now);
+    /// The VIP does not have this address any more; it goes when this traffic has ended.
+    void abandon(AddressSlot& slot, const vip::TrafficWatch& leaving);
 
     /// Returns the VIP concerned; 0: none.
     std::uint64_t observed(const Key& key, bool is_present, bool is_owned, Instant now);

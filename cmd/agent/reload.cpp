@@ -36,6 +36,16 @@ namespace {
     return renamed;
 }
 
+/// What may still come for a VIP that loses its addresses: it is withdrawn now, or was before.
+[[nodiscard]] vip::TrafficWatch traffic_left(const VipRecord& record, Instant now) {
+    if (!record.is_exposed) {
+        return record.traffic;
+    }
+    vip::TrafficWatch traffic;
+    traffic.withdrawn_at = now;
+    return traffic;
+}
+
 } // namespace
 
 void Agent::Impl::reload(Config next, Now now) {
@@ -194,7 +204,7 @@ void Agent::Impl::configure_vip(VipRecord& record, const vip::VipConfig& next, I
             withdraw(slot->prefix);
         }
         if (!is_kept || slot->interface != next.interface) {
-            addresses.abandon(*slot, record.is_exposed, now);
+            addresses.abandon(*slot, traffic_left(record, now));
         }
     }
     clear_measures(record);
@@ -245,7 +255,7 @@ void Agent::Impl::bind(VipRecord& record, Instant now) {
 void Agent::Impl::remove_vip(VipRecord& record, Instant now) {
     for (AddressSlot* slot : record.addresses) {
         withdraw(slot->prefix);
-        addresses.abandon(*slot, record.is_exposed, now);
+        addresses.abandon(*slot, traffic_left(record, now));
     }
     clear_measures(record);
     if (record.is_wanted) {

@@ -238,4 +238,25 @@ TEST_CASE("CONTRACT 2: link bandwidth follows the weight in steps and ramps up")
     CHECK(stage.route()->bandwidth == 500.0F);
 }
 
+TEST_CASE(
+    "CONTRACT 3: a session that comes up while an address is being put back is not told of it") {
+    Stage stage;
+    stage.turn();
+    REQUIRE(stage.route() != nullptr);
+    stage.unreachable = {"tor1"};
+    stage.cut("tor1");
+    stage.kernel_answers = false;
+    stage.kernel.clear();
+    stage.agent().address_observed(prefix("203.0.113.10/32"), "lo", false, false, stage.now());
+    stage.turn();
+    stage.unreachable.clear();
+    stage.pass_time(600ms);
+    REQUIRE(stage.agent().find_peer("tor1")->is_established());
+    CHECK(stage.route() == nullptr);
+    stage.kernel[prefix("203.0.113.10/32")] = true;
+    stage.agent().address_observed(prefix("203.0.113.10/32"), "lo", true, true, stage.now());
+    stage.turn();
+    CHECK(stage.route() != nullptr);
+}
+
 } // namespace anyvip::test

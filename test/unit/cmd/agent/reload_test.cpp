@@ -196,4 +196,22 @@ TEST_CASE("CONTRACT 5: peers come, go and are renamed") {
     }
 }
 
+TEST_CASE(
+    "CONTRACT 3: a VIP withdrawn a moment ago and removed keeps its address for its traffic") {
+    Config config = checked_config();
+    config.vips.push_back(make_vip("other", "203.0.113.20/32"));
+    Stage stage(config);
+    stage.turn();
+    stage.finish("web", pass());
+    stage.pass_time(1100ms);
+    stage.finish("web", fail());
+    REQUIRE(stage.route() == nullptr);
+    stage.pass_time(1s);
+    config.vips.erase(config.vips.begin());
+    reload(stage, config);
+    CHECK(stage.kernel.contains(prefix("203.0.113.10/32")));
+    stage.pass_time(5s);
+    CHECK_FALSE(stage.kernel.contains(prefix("203.0.113.10/32")));
+}
+
 } // namespace anyvip::test
