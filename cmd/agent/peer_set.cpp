@@ -80,8 +80,7 @@ void PeerSet::bfd_state(std::string_view name,
                       std::string(diagnostic.empty() ? to_string(state) : diagnostic));
     }
     const bool is_strict = record->entry.bfd && record->entry.bfd->strict;
-    const bool is_free = state == BfdState::Off && !record->entry.bfd; // was strict until now
-    if (is_free || (is_strict && (state == BfdState::Up || state == BfdState::AdminDown))) {
+    if (is_strict && (state == BfdState::Up || state == BfdState::AdminDown)) {
         start(*record, now);
     }
     // RFC 5882 §4.2: only Down counts, AdminDown does not; and only after it was Up, because a

@@ -49,6 +49,30 @@ TEST_CASE("RFC 5882 §4.2: AdminDown does not reset the session") {
     CHECK(stage.route() != nullptr);
 }
 
+TEST_CASE("RFC 5882 §4.2: down because the router is administratively down does not reset it") {
+    Stage stage(bfd_config(false));
+    stage.turn();
+    bfd(stage, BfdState::Up);
+    stage.agent().bfd_admin_down("tor1", true, stage.now());
+    bfd(stage, BfdState::Down);
+    CHECK(stage.routers.at("tor1").notifications.empty());
+    CHECK(stage.count("bfd.down") == 1);
+    stage.agent().bfd_admin_down("tor1", false, stage.now());
+    bfd(stage, BfdState::Up);
+    bfd(stage, BfdState::Down);
+    CHECK(stage.routers.at("tor1").notifications.size() == 1);
+}
+
+TEST_CASE("RFC 5882 §4.1: with bfd strict an administratively down router is not waited for") {
+    Stage stage(bfd_config(true));
+    stage.turn();
+    bfd(stage, BfdState::Down);
+    REQUIRE(stage.route() == nullptr);
+    stage.agent().bfd_admin_down("tor1", true, stage.now());
+    stage.turn();
+    CHECK(stage.route() != nullptr);
+}
+
 TEST_CASE("CONTRACT 2: with bfd strict the session waits for BFD") {
     Stage stage(bfd_config(true));
     stage.turn();
