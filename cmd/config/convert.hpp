@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "bgp/ip.hpp"
-#include "cmd/units/duration.hpp"
 #include "cmd/config/table_reader.hpp"
+#include "cmd/units/duration.hpp"
 
 namespace anyvip::cmd {
 

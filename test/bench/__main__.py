@@ -8,12 +8,15 @@ import platform
 from lab.node import require_programs
 
 from . import (
+    bfd,
     drain,
+    full_table,
     health_busy,
     health_death,
     health_events,
     health_hang,
     health_scale,
+    many,
     memory,
     router_back,
     startup,
@@ -22,11 +25,14 @@ from . import (
 from .measure import write_json
 
 BENCHES = {
+    "bfd": bfd,
     "startup": startup,
     "withdraw": withdraw,
     "drain": drain,
     "memory": memory,
     "router_back": router_back,
+    "many": many,
+    "full_table": full_table,
     "health_death": health_death,
     "health_hang": health_hang,
     "health_scale": health_scale,

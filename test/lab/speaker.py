@@ -96,8 +96,10 @@ class Speaker:
         self._wake = os.eventfd(0)
         self.messages = collections.deque()
         self.listening_since = None
+        self.keepalive_sent = None  # time.monotonic(); the other side is Established after it
         self._listener = None
         self._connection = None
+        self._sending = threading.Lock()
 
     def listen(self):
         family = socket.AF_INET6 if ":" in self._endpoint[0] else socket.AF_INET
@@ -167,6 +169,7 @@ class Speaker:
 
     def _received(self, connection, received, stop):
         if received.kind == OPEN:
+            self.keepalive_sent = time.monotonic()
             connection.sendall(message(KEEPALIVE))
             arguments = (connection, received, stop)
             threading.Thread(target=self._keep_alive, args=arguments, daemon=True).start()
@@ -174,14 +177,23 @@ class Speaker:
             self.messages.append(received)
             self._condition.notify_all()
 
-    @staticmethod
-    def _keep_alive(connection, opened, stop):
+    def _keep_alive(self, connection, opened, stop):
         hold_time = struct.unpack_from("!H", opened.body, 3)[0]
         while hold_time and not stop.wait(min(hold_time, 90) / 3):
             try:
-                connection.sendall(message(KEEPALIVE))
+                with self._sending:
+                    connection.sendall(message(KEEPALIVE))
             except OSError:
                 return
+
+    def send(self, messages):
+        """Sends blocks of whole messages; keepalives go between two blocks."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._connection, 30)
+            connection = self._connection
+        for block in messages:
+            with self._sending:
+                connection.sendall(block)
 
     def wait_message(self, what, matches, since=0.0, deadline=30.0):
         """The first message not older than `since` for which `matches` is true."""
