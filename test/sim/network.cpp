@@ -37,6 +37,7 @@ void Network::write(const ConnectionPtr& connection, Side from, const Octets& oc
     const Side to = from == Side::Node ? Side::Router : Side::Node;
     Pipe& out = pipe(*connection, to);
     if (out.has_ended) {
+        out.in_flight += octets.size(); // broken, which this side does not know: no answer comes
         return;
     }
     std::size_t done = 0;
