@@ -276,7 +276,7 @@ void Runtime::apply_to_watchers() {
 }
 
 void Runtime::watch_signals() {
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) {
         signals_.add(signal);
     }
     signals_.async_wait([this](ErrorCode error, int signal) {
@@ -288,6 +288,10 @@ void Runtime::watch_signals() {
 }
 
 void Runtime::on_signal(int signal) {
+    if (signal == SIGUSR2) {
+        log_.warning("SIGUSR2: this version cannot be upgraded in place; nothing was done");
+        return;
+    }
     if (is_finished_) {
         io_.stop();
         return;
