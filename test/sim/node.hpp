@@ -207,6 +207,7 @@ class Node final : public Host {
 
     std::map<Prefix, bool> kernel_; ///< true: ours
     std::set<Prefix> adds_pending_;
+    std::map<Prefix, Instant> added_at_;
     vip::DrainState disk_;
     DrainBook book_;
     DrainBook book_on_disk_;

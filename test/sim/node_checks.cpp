@@ -276,10 +276,16 @@ void Node::check_removal(const Prefix& prefix) const {
                 violated("an address is taken off while it is announced: " + to_string(prefix));
             }
             const auto withdrawn = tap.withdrawn_at.find(prefix);
+            // Gone when the route was withdrawn, and added by an answer that came too late: nobody
+            // has been served by it since.
+            const auto added = added_at_.find(prefix);
+            const bool is_late_arrival = withdrawn != tap.withdrawn_at.end() &&
+                                         added != added_at_.end() &&
+                                         added->second > withdrawn->second;
             const auto session = around_.routers.at(sockets.router)->established(index_);
             if (session && session->connection == connection && session->table.contains(prefix) &&
                 withdrawn != tap.withdrawn_at.end() &&
-                now().monotonic < withdrawn->second + config_.daemon.linger) {
+                now().monotonic < withdrawn->second + config_.daemon.linger && !is_late_arrival) {
                 violated("an address is taken off before the router knows of the withdraw: " +
                          to_string(prefix));
             }

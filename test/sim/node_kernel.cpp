@@ -119,7 +119,11 @@ void Node::execute(const cmd::AddAddress& add) {
 }
 
 void Node::add_ended(const Prefix& prefix, const std::string& interface) {
-    const bool is_owned = kernel_.try_emplace(prefix, true).first->second;
+    const auto [place, is_new] = kernel_.try_emplace(prefix, true);
+    const bool is_owned = place->second;
+    if (is_new) {
+        added_at_[prefix] = now().monotonic;
+    }
     if (!agent_) {
         return;
     }
