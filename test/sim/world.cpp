@@ -11,10 +11,13 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::uint32_t node_asn = 65010;
+/// Shorter than the default of 4 minutes: a router that loses its memory between its SYN-ACK and
+/// its OPEN leaves nothing that would tell the node, which waits for so long.
+constexpr auto open_hold = 10s;
 /// A session that a silent fault left half open blocks its successor for a hold time (9 s); the
 /// refusals meanwhile may have raised the back-off to its 60 s, with damping of a VIP as long
 /// beside it. Then one attempt, and a probe's rise.
-constexpr Duration convergence_limit = 9s + 60s + 3s + 2s + 10s;
+constexpr Duration convergence_limit = open_hold + 9s + 60s + 3s + 2s + 10s;
 
 } // namespace
 
@@ -52,6 +55,7 @@ void World::choose_shape() {
         cmd::PeerEntry peer;
         peer.session.name = "tor" + std::to_string(i);
         peer.session.remote_as = {bgp::RemoteAs::Kind::Number, bgp::Asn{options.asn}};
+        peer.session.open_hold = open_hold;
         peer.session.passive = options.dials && random_.one_in(4);
         peer.address = IpAddress::v4(0x0a000001U + static_cast<std::uint32_t>(i));
         peers_.push_back(peer);
