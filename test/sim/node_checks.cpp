@@ -70,9 +70,9 @@ void Node::undrain(const vip::UndrainRequest& request) {
         book_.is_unreadable = false;
     }
     for (const std::string& name : request.vips) {
-        const bool is_removed = book_.vips.erase(name) > 0;
+        book_.vips.erase(name);
         const auto vip = std::ranges::find(config_.vips, name, &vip::VipConfig::name);
-        if (!is_removed && !book_.node && !book_.is_unreadable) {
+        if (!book_.node && !book_.is_unreadable) { // held under a name that it had before
             std::erase_if(book_.vips, [&](const auto& item) {
                 return item.second.addresses == vip->addresses;
             });
@@ -141,7 +141,7 @@ void Node::note_drains() {
             DrainedVip& drained = place->second;
             // Another holder takes over with its own time of GRACEFUL_SHUTDOWN, once begun.
             if (drained.is_with_node != is_with_node &&
-                now().monotonic < drained.since + config_.drain.gshut) {
+                now().monotonic <= drained.since + config_.drain.gshut) {
                 drained.since = now().monotonic;
             }
             drained.is_with_node = is_with_node;
