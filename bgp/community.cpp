@@ -33,7 +33,8 @@ constexpr std::uint8_t route_target = 0x02;
 constexpr std::uint8_t route_origin = 0x03;
 constexpr std::uint8_t bandwidth = 0x04; // RFC 10005
 
-template <class... Text> std::unexpected<std::string> wrong(std::string_view what, Text... why) {
+template <class... Text>
+std::unexpected<std::string> wrong(std::string_view what, const Text&... why) {
     std::string message = "\"" + std::string(what) + "\": ";
     (message.append(why), ...);
     return std::unexpected(std::move(message));

@@ -130,7 +130,7 @@ class Session {
     /// RFC 6608: the subcode is the state, the data the type of the message.
     void unexpected(wire::MessageType type, Instant now);
     void end_with(wire::Notification notification, std::string reason, Instant now);
-    void end_silently(Ending ending, bool needs_close, Instant now);
+    void end_silently(const Ending& ending, bool needs_close, Instant now);
 
     // Input, see session_input.cpp.
     void dispatch(const wire::Frame& frame, Instant now);

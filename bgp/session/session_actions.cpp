@@ -94,7 +94,7 @@ void Session::end_with(wire::Notification notification, std::string reason, Inst
     end_silently({state_, std::move(reason), std::move(notification), true}, false, now);
 }
 
-void Session::end_silently(Ending ending, bool needs_close, Instant now) {
+void Session::end_silently(const Ending& ending, bool needs_close, Instant now) {
     if (needs_close) {
         host_->push(CloseAction{.slot = slot_, .graceful = true, .last_octets = {}});
     }

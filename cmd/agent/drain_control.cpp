@@ -16,6 +16,7 @@ constexpr auto file_retry = 10s;
 
 [[nodiscard]] std::vector<std::string> addresses_of(const vip::VipConfig& config) {
     std::vector<std::string> texts;
+    texts.reserve(config.addresses.size());
     for (const Prefix& prefix : config.addresses) {
         texts.push_back(to_string(prefix));
     }
@@ -168,6 +169,7 @@ void Agent::Impl::advance_drain_file(Instant now) {
         return;
     }
     std::vector<std::string> names;
+    names.reserve(order.size());
     for (const VipRecord* record : order) {
         names.push_back(record->config.name);
     }
@@ -195,6 +197,7 @@ std::optional<std::string> Agent::Impl::refuses(const VipRecord& record, bool is
         return std::nullopt;
     }
     std::vector<const bgp::Peer*> routers;
+    routers.reserve(record.peers.size());
     for (const PeerRecord* peer : record.peers) {
         routers.push_back(&peer->peer);
     }

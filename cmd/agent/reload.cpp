@@ -154,6 +154,7 @@ void Agent::Impl::configure_vips(Instant now) {
         return found == before.end() ? nullptr : std::exchange(*found, nullptr);
     };
     std::vector<VipRecord*> kept;
+    kept.reserve(config.vips.size());
     for (const vip::VipConfig& next : config.vips) {
         kept.push_back(
             take([&](const VipRecord& record) { return record.config.name == next.name; }));
