@@ -147,6 +147,8 @@ bool PeerDriver::drain() {
 void PeerDriver::look() {
     for (const Slot slot : slots) {
         impl_->read(slot);
+        // After a pause of ours the socket may long be ready for what waits here.
+        impl_->write(slot);
     }
     impl_->report_acknowledged();
 }
@@ -242,6 +244,9 @@ void PeerDriver::Impl::close(const CloseAction& action) {
 void PeerDriver::Impl::close_gracefully(Descriptor socket, std::vector<std::uint8_t> octets) {
     std::erase_if(closing, [](const auto& close) { return close->is_done(); });
     if (closing.size() >= max_graceful_closes) {
+        // Too many wait already: what the kernel takes at once is all this one gets.
+        std::ignore = ::send(
+            socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         return;
     }
     closing.push_back(GracefulClose::start(

@@ -179,14 +179,9 @@ bool AdjRibOut::is_advertised(const Prefix& prefix, std::uint64_t stream_offset)
            found->second.announced_at <= stream_offset;
 }
 
-std::map<Prefix, AttributesPtr> AdjRibOut::advertised() const {
-    std::map<Prefix, AttributesPtr> result;
-    for (const auto& [prefix, route] : routes_) {
-        if (route.advertised) {
-            result.emplace_hint(result.end(), prefix, route.advertised);
-        }
-    }
-    return result;
+AttributesPtr AdjRibOut::advertised(const Prefix& prefix) const {
+    const auto found = routes_.find(prefix);
+    return found == routes_.end() ? nullptr : found->second.advertised;
 }
 
 } // namespace anyvip::bgp

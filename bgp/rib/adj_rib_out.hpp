@@ -63,8 +63,8 @@ class AdjRibOut {
         return advertised_count_;
     }
 
-    /// What the peer has now (octets handed over by `flush`). Made on demand.
-    [[nodiscard]] std::map<Prefix, AttributesPtr> advertised() const;
+    /// What the peer has now of this prefix (octets handed over by `flush`); nullptr: nothing.
+    [[nodiscard]] AttributesPtr advertised(const Prefix& prefix) const;
 
   private:
     struct Route {

@@ -203,12 +203,8 @@ bool Peer::has_received_end_of_rib(Family family) const {
     return impl_->reception_.has_end_of_rib(family);
 }
 
-std::map<Prefix, wire::PathAttributes> Peer::advertised() const {
-    std::map<Prefix, wire::PathAttributes> result;
-    for (const auto& [prefix, attributes] : impl_->routes_.rib().advertised()) {
-        result.emplace_hint(result.end(), prefix, *attributes);
-    }
-    return result;
+std::shared_ptr<const wire::PathAttributes> Peer::advertised(const Prefix& prefix) const {
+    return impl_->routes_.rib().advertised(prefix);
 }
 
 // ---- observation ----

@@ -262,8 +262,9 @@ class Peer {
     [[nodiscard]] const Paths& paths() const;
     /// End-of-RIB received, for each family; with ADD-PATH it makes absence meaningful.
     [[nodiscard]] bool has_received_end_of_rib(Family family) const;
-    /// What is advertised, with all attributes.
-    [[nodiscard]] std::map<Prefix, wire::PathAttributes> advertised() const;
+    /// With which attributes the prefix is advertised; nullptr: it is not.
+    [[nodiscard]] std::shared_ptr<const wire::PathAttributes>
+    advertised(const Prefix& prefix) const;
 
     // ---- observation ----
     [[nodiscard]] bool is_established() const;

@@ -253,11 +253,20 @@ class Agent {
     /// Of these VIPs, by default of all that were ever drained.
     [[nodiscard]] std::vector<DrainProgress>
     drain_progress(const std::vector<std::string>& vips = {}) const;
-    [[nodiscard]] std::vector<VipView> vips() const;
+    /// In configuration order, without conditions. An index is good until the next reload.
+    [[nodiscard]] std::size_t vip_count() const;
+    [[nodiscard]] VipView vip_at(std::size_t index) const;
     [[nodiscard]] std::optional<VipView> vip(std::string_view name) const;
     [[nodiscard]] std::size_t count_vips(vip::VipState state) const;
+    /// Drained, or with a route.
+    [[nodiscard]] bool is_every_vip_ready() const;
+    [[nodiscard]] bool is_any_vip_drained() const;
     [[nodiscard]] std::vector<CheckView>
     checks() const; ///< running instances; a check no VIP uses still runs
+    /// The instances of the check at this place of the configuration.
+    [[nodiscard]] std::vector<CheckView> checks_at(std::size_t index) const;
+    /// How often the configuration was replaced.
+    [[nodiscard]] std::uint64_t reload_count() const;
     [[nodiscard]] NodeState node_state() const;
     [[nodiscard]] const Config& config() const;
     [[nodiscard]] const vip::DrainState& drains() const;

@@ -184,6 +184,7 @@ struct Agent::Impl {
     std::map<IpAddress, std::uint64_t> packet_counts; // of the measured ones, as told last
     bool measure_changed = false;
     Instant last_turn; // of the last settle: what views call now
+    std::uint64_t reload_count = 0;
 };
 
 } // namespace anyvip::cmd

@@ -120,7 +120,10 @@ void PeerSet::refused(std::string_view name, std::string_view reason, Instant no
         start(*record, now);
         return;
     }
-    record->peer.stop(bgp::wire::Cease::OtherConfigurationChange, {}, now);
+    // Anybody on a link can send a Router Advertisement: it must not end a session that works.
+    if (!record->peer.is_established()) {
+        record->peer.stop(bgp::wire::Cease::OtherConfigurationChange, {}, now);
+    }
     outbox_.event(
         now, "peer.refused", record->entry.session.name, std::string(reason), {{"level", "error"}});
 }
@@ -175,6 +178,10 @@ void PeerSet::collect(PeerRecord& record, Instant now) {
                                 record.bfd_was_up = false;
                                 is_session_changed_ = true;
                                 outbox_.event(now, "peer.down", name, down.reason);
+                                if (!record.refused.empty()) {
+                                    record.peer.stop(
+                                        bgp::wire::Cease::OtherConfigurationChange, {}, now);
+                                }
                             },
                             [&](const bgp::PeerNotice& notice) {
                                 outbox_.event(now,

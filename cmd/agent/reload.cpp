@@ -52,6 +52,7 @@ void Agent::Impl::reload(Config next, Now now) {
     if (stopping != Stop::None) {
         return;
     }
+    ++reload_count;
     // Who we are cannot change while sessions know us by it.
     next.node.asn = config.node.asn;
     next.node.router_id = config.node.router_id;

@@ -2,6 +2,7 @@
 // What status and its relatives show. Made on demand.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "cmd/agent/impl.hpp"
 
@@ -122,13 +123,26 @@ std::vector<DrainProgress> Agent::drain_progress(const std::vector<std::string>&
     return progress;
 }
 
-std::vector<VipView> Agent::vips() const {
-    std::vector<VipView> views;
-    views.reserve(impl_->order.size());
-    for (const VipRecord* record : impl_->order) {
-        views.push_back(impl_->view_of(*record, impl_->last_turn));
-    }
-    return views;
+std::size_t Agent::vip_count() const {
+    return impl_->order.size();
+}
+
+VipView Agent::vip_at(std::size_t index) const {
+    return impl_->view_of(*impl_->order.at(index), impl_->last_turn);
+}
+
+bool Agent::is_every_vip_ready() const {
+    return std::ranges::all_of(impl_->order, [](const VipRecord* record) {
+        return record->drain.step != vip::DrainStep::None ||
+               record->decision.state == vip::VipState::Announced ||
+               record->decision.state == vip::VipState::Backup;
+    });
+}
+
+bool Agent::is_any_vip_drained() const {
+    return std::ranges::any_of(impl_->order, [](const VipRecord* record) {
+        return record->drain.step != vip::DrainStep::None;
+    });
 }
 
 std::optional<VipView> Agent::vip(std::string_view name) const {
@@ -149,15 +163,26 @@ std::size_t Agent::count_vips(vip::VipState state) const {
 
 std::vector<CheckView> Agent::checks() const {
     std::vector<CheckView> views;
-    for (const health::CheckConfig& config : impl_->config.checks) {
-        const auto& all = impl_->checks.all();
-        for (auto found = all.lower_bound({config.name, std::nullopt});
-             found != all.end() && found->first.first == config.name;
-             ++found) {
-            views.push_back({found->second.label, &found->second.check, found->second.id});
-        }
+    for (std::size_t index = 0; index < impl_->config.checks.size(); ++index) {
+        std::ranges::move(checks_at(index), std::back_inserter(views));
     }
     return views;
+}
+
+std::vector<CheckView> Agent::checks_at(std::size_t index) const {
+    std::vector<CheckView> views;
+    const std::string& name = impl_->config.checks.at(index).name;
+    const auto& all = impl_->checks.all();
+    for (auto found = all.lower_bound({name, std::nullopt});
+         found != all.end() && found->first.first == name;
+         ++found) {
+        views.push_back({found->second.label, &found->second.check, found->second.id});
+    }
+    return views;
+}
+
+std::uint64_t Agent::reload_count() const {
+    return impl_->reload_count;
 }
 
 NodeState Agent::node_state() const {

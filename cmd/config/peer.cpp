@@ -365,10 +365,16 @@ void read_communities(TableReader& reader, const Communities& communities) {
         return;
     }
     std::vector<std::string> ignored;
+    std::size_t count = 0;
     reader.read_list("communities", ignored, [&](const Value& value) -> Converted<std::string> {
         const auto text = to_text(value);
         if (!text) {
             return text;
+        }
+        // Those of a VIP and of a peer go into one UPDATE of 4096 octets, 12 for a large one.
+        if (++count == most_communities + 1) {
+            return std::unexpected("at most " + std::to_string(most_communities) +
+                                   " communities in one list");
         }
         const auto add = [&](auto& into, const auto& parsed) -> Converted<std::string> {
             if (!parsed) {

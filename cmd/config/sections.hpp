@@ -60,5 +60,6 @@ void read_communities(TableReader& reader, const Communities& communities);
 /// Most copies of our ASN that one key can ask for: node, VIP and peer together stay within one
 /// AS_PATH segment of 255 numbers.
 inline constexpr std::uint32_t most_prepends = 100;
+inline constexpr std::size_t most_communities = 100;
 
 } // namespace anyvip::cmd

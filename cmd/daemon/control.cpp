@@ -9,6 +9,7 @@
 
 #include "cmd/daemon/api_body.hpp"
 #include "cmd/daemon/doctor.hpp"
+#include "cmd/daemon/limits.hpp"
 #include "cmd/daemon/status_page.hpp"
 #include "cmd/daemon/wall_time.hpp"
 #include "cmd/units/duration.hpp"
@@ -90,22 +91,23 @@ void Control::get(const HttpRequest& request, const Responder& responder) {
     const std::string_view path = request.path;
     const std::string_view peer = query_value(request, "peer");
     if (path == "/v1/status") {
-        reply(responder, status_document(host_.agent, host_.facts));
+        reply_in_pieces(responder, [this] { return status_document(host_.agent, host_.facts); });
     } else if (path == "/v1/vips") {
-        reply(responder, vips_document(host_.agent));
+        reply_in_pieces(responder, [this] { return vips_document(host_.agent); });
     } else if (path == "/v1/peers") {
-        reply(responder, peers_document(host_.agent));
+        reply_in_pieces(responder, [this] { return peers_document(host_.agent); });
     } else if (path == "/v1/checks") {
-        reply(responder, checks_document(host_.agent));
+        reply_in_pieces(responder, [this] { return checks_document(host_.agent); });
     } else if (path == "/v1/routes" && !peer.empty() && host_.agent.find_peer(peer) == nullptr) {
         fail(responder, 404, "no peer named " + std::string(peer));
     } else if (path == "/v1/routes") {
         const bool is_received = query_value(request, "received") == "1";
-        reply(responder,
-              is_received ? received_routes_document(host_.agent, peer)
-                          : routes_document(host_.agent, peer));
+        reply_in_pieces(responder, [this, is_received, peer = std::string(peer)] {
+            return is_received ? received_routes_document(host_.agent, peer)
+                               : routes_document(host_.agent, peer);
+        });
     } else if (path == "/v1/flows") {
-        reply(responder, flows_document(host_.agent));
+        reply_in_pieces(responder, [this] { return flows_document(host_.agent); });
     } else if (path == "/v1/events") {
         follow_events(request, responder);
     } else if (path == "/v1/doctor") {
@@ -113,11 +115,45 @@ void Control::get(const HttpRequest& request, const Responder& responder) {
     } else if (path == "/v1/version") {
         reply(responder, json::object{{"version", ANYVIP_VERSION}});
     } else if (path == "/metrics") {
-        responder->send(200, "text/plain; version=0.0.4; charset=utf-8", host_.metrics());
+        send_in_pieces(responder, "text/plain; version=0.0.4; charset=utf-8", host_.metrics);
     } else if (const auto named = split_named(path); named && named->verb.empty()) {
         get_named(named->kind, named->name, responder);
     } else {
         fail(responder, 404, "no such resource: " + request.path);
+    }
+}
+
+void Control::reply_in_pieces(const Responder& responder, MakePieces make) {
+    send_in_pieces(responder, "application/json", [make = std::move(make)] {
+        Pieces pieces = make();
+        pieces.text("\n");
+        return pieces;
+    });
+}
+
+void Control::send_in_pieces(const Responder& responder, std::string_view type, MakePieces make) {
+    Pieces pieces = make();
+    texts_.push_back(
+        {responder, type, std::move(make), std::move(pieces), host_.agent.reload_count()});
+    if (texts_.size() == 1) {
+        write_texts();
+    }
+}
+
+void Control::write_texts() {
+    Text& text = texts_.front();
+    if (text.made_at != host_.agent.reload_count()) {
+        text.pieces = text.make();
+        text.made_at = host_.agent.reload_count();
+    }
+    if (text.pieces.advance(limits::elements_at_once)) {
+        text.responder->send(200, text.type, text.pieces.take());
+        texts_.pop_front();
+    } else {
+        texts_.splice(texts_.end(), texts_, texts_.begin());
+    }
+    if (!texts_.empty()) {
+        host_.later([this] { write_texts(); });
     }
 }
 
@@ -319,10 +355,15 @@ void Control::check_finished(std::string_view label) {
     });
 }
 
-bool Control::is_ready() const {
-    return std::ranges::all_of(host_.agent.vips(), [](const VipView& view) {
-        return view.is_drained || view.state == vip::VipState::Announced ||
-               view.state == vip::VipState::Backup;
+void Control::after_reload() {
+    const auto labels = host_.agent.checks();
+    check_waiters_.remove_if([&](const CheckWaiter& waiter) {
+        const bool is_gone =
+            std::ranges::find(labels, waiter.label, &CheckView::label) == labels.end();
+        if (is_gone) {
+            fail(waiter.responder, 404, "a reload has removed check " + waiter.label);
+        }
+        return is_gone;
     });
 }
 
@@ -347,14 +388,14 @@ void Control::handle_public(const HttpRequest& request, Responder responder) {
     } else if (request.path == "/healthz") {
         responder->send(200, "text/plain", "ok\n");
     } else if (request.path == "/readyz") {
-        const bool ready = is_ready();
+        const bool ready = host_.agent.is_every_vip_ready();
         responder->send(ready ? 200 : 503, "text/plain", ready ? "ready\n" : "not ready\n");
     } else if (request.path == "/metrics" || request.path == "/v1/status") {
         get(request, responder);
     } else if (request.path == "/") {
-        responder->send(200,
-                        "text/html; charset=utf-8",
-                        status_page(status_document(host_.agent, host_.facts), host_.events));
+        send_in_pieces(responder, "text/html; charset=utf-8", [this] {
+            return status_page(host_.agent, host_.facts, host_.events);
+        });
     } else {
         fail(responder, 404, "no such page");
     }

@@ -35,7 +35,9 @@ struct ControlHost {
     std::function<void()> turn; ///< decide and write out what has changed, now
     std::function<ReloadOutcome(bool dry_run)> reload;
     std::function<std::string()> persist_error; ///< of the last Persist; empty: written
-    std::function<std::string()> metrics;
+    std::function<Pieces()> metrics;
+    /// Runs it in a later turn of the loop.
+    std::function<void(std::function<void()>)> later;
     std::function<std::vector<std::string>(std::uint64_t check_id)> armed_tripwires;
     /// What BFD has of a peer; empty: nothing.
     std::function<boost::json::object(const std::string& peer)> bfd_details;
@@ -55,6 +57,9 @@ class Control {
     /// A run has ended: answers who waits for it (`anyvip check NAME`).
     void check_finished(std::string_view label);
 
+    /// Who waits for a check that is configured no more hears so.
+    void after_reload();
+
     /// After every turn: feeds `drain --wait`.
     void after_turn() { drain_waiters_.update(host_.agent); }
 
@@ -66,7 +71,13 @@ class Control {
         std::shared_ptr<HttpResponder> responder;
     };
 
+    using MakePieces = std::function<Pieces()>;
+
     void get(const HttpRequest& request, const Responder& responder);
+    void reply_in_pieces(const Responder& responder, MakePieces make);
+    /// Between two pieces the loop does its work. A reload begins the text anew.
+    void send_in_pieces(const Responder& responder, std::string_view type, MakePieces make);
+    void write_texts();
     void post(const HttpRequest& request, const Responder& responder);
     void get_named(std::string_view kind, const std::string& name, const Responder& responder);
     void follow_events(const HttpRequest& request, const Responder& responder);
@@ -77,9 +88,18 @@ class Control {
     reset_peer(const HttpRequest& request, const std::string& name, const Responder& responder);
     void run_check(const std::string& name, const Responder& responder);
     [[nodiscard]] bool is_host_accepted(std::string_view host) const;
-    [[nodiscard]] bool is_ready() const;
+
+    /// An answer that is being written.
+    struct Text {
+        Responder responder;
+        std::string_view type;
+        MakePieces make;
+        Pieces pieces;
+        std::uint64_t made_at; // reload_count
+    };
 
     ControlHost host_;
+    std::list<Text> texts_; // each has a few elements written in turn
     std::list<CheckWaiter> check_waiters_;
     DrainWaiters drain_waiters_;
 };

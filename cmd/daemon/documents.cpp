@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include "bgp/wire/error.hpp"
@@ -40,33 +42,6 @@ json::array family_names(const std::array<bool, 2>& families) {
     return names;
 }
 
-json::object vip_summary(const VipView& view) {
-    json::object vip;
-    vip["name"] = view.config->name;
-    vip["state"] = vip::to_string(view.state);
-    vip["since"] = to_rfc3339(view.since);
-    vip["reason"] = view.reason;
-    vip["health"] = health::to_string(view.health);
-    vip["drained"] = view.is_drained;
-    vip["weight"] = view.weight;
-    vip["flows"] = view.flows ? json::value(*view.flows) : json::value(nullptr);
-    vip["checks"] = string_array(view.config->checks);
-    json::array addresses;
-    for (const AddressView& address : view.addresses) {
-        json::object entry{{"prefix", to_string(address.prefix)},
-                           {"interface", address.interface},
-                           {"present", address.is_present},
-                           {"owned", address.is_owned}};
-        if (!address.problem.empty()) {
-            entry["problem"] = address.problem;
-        }
-        addresses.push_back(std::move(entry));
-    }
-    vip["addresses"] = std::move(addresses);
-    vip["announced_to"] = string_array(view.announced_to);
-    return vip;
-}
-
 json::array conditions_document(const VipView& view) {
     json::array conditions;
     for (const vip::Condition& condition : view.conditions) {
@@ -99,8 +74,7 @@ const PeerEntry* find_entry(const Agent& agent, std::string_view name) {
     return found == peers.end() ? nullptr : &*found;
 }
 
-json::object
-peer_summary(const Agent& agent, const bgp::Peer& peer, const bgp::PeerStatus& status) {
+json::object peer_line(const Agent& agent, const bgp::Peer& peer, const bgp::PeerStatus& status) {
     const PeerEntry* entry = find_entry(agent, peer.config().name);
     json::object document;
     document["name"] = peer.config().name;
@@ -205,19 +179,6 @@ json::object run_document(const health::Check::LastRun& run) {
     return document;
 }
 
-json::object check_summary(const CheckView& view) {
-    const health::Check& check = *view.check;
-    json::object document;
-    document["name"] = view.label;
-    document["type"] = health::type_name(check.config().target);
-    document["state"] = health::to_string(check.state());
-    document["since"] = to_rfc3339(check.since());
-    document["weight"] = check.weight();
-    document["last"] =
-        check.last() ? json::value(run_document(*check.last())) : json::value(nullptr);
-    return document;
-}
-
 void add_check_details(json::object& document, const health::Check& check) {
     const health::Schedule& schedule = check.config().schedule;
     document["reason"] = check.reason();
@@ -244,6 +205,78 @@ void add_check_details(json::object& document, const health::Check& check) {
 
 } // namespace
 
+json::object vip_summary(const VipView& view) {
+    json::object vip;
+    vip["name"] = view.config->name;
+    vip["state"] = vip::to_string(view.state);
+    vip["since"] = to_rfc3339(view.since);
+    vip["reason"] = view.reason;
+    vip["health"] = health::to_string(view.health);
+    vip["drained"] = view.is_drained;
+    vip["weight"] = view.weight;
+    vip["flows"] = view.flows ? json::value(*view.flows) : json::value(nullptr);
+    vip["checks"] = string_array(view.config->checks);
+    json::array addresses;
+    for (const AddressView& address : view.addresses) {
+        json::object entry{{"prefix", to_string(address.prefix)},
+                           {"interface", address.interface},
+                           {"present", address.is_present},
+                           {"owned", address.is_owned}};
+        if (!address.problem.empty()) {
+            entry["problem"] = address.problem;
+        }
+        addresses.push_back(std::move(entry));
+    }
+    vip["addresses"] = std::move(addresses);
+    vip["announced_to"] = string_array(view.announced_to);
+    return vip;
+}
+
+json::object check_summary(const CheckView& view) {
+    const health::Check& check = *view.check;
+    json::object document;
+    document["name"] = view.label;
+    document["type"] = health::type_name(check.config().target);
+    document["state"] = health::to_string(check.state());
+    document["since"] = to_rfc3339(check.since());
+    document["weight"] = check.weight();
+    document["last"] =
+        check.last() ? json::value(run_document(*check.last())) : json::value(nullptr);
+    return document;
+}
+
+json::object peer_summary(const Agent& agent, const bgp::Peer& peer) {
+    return peer_line(agent, peer, peer.status());
+}
+
+namespace {
+
+void append_vips(Pieces& pieces, const Agent& agent) {
+    pieces.array(agent.vip_count(),
+                 [&agent](std::size_t index) { return vip_summary(agent.vip_at(index)); });
+}
+
+void append_peers(Pieces& pieces, Agent& agent) {
+    std::vector<std::string> names = agent.peer_names();
+    const std::size_t count = names.size();
+    pieces.array(count, [&agent, names = std::move(names)](std::size_t index) {
+        const bgp::Peer* peer = agent.find_peer(names[index]);
+        return peer == nullptr ? json::object() : peer_summary(agent, *peer);
+    });
+}
+
+void append_checks(Pieces& pieces, const Agent& agent) {
+    pieces.lists(agent.config().checks.size(), [&agent](std::size_t index) {
+        json::array checks;
+        for (const CheckView& view : agent.checks_at(index)) {
+            checks.push_back(check_summary(view));
+        }
+        return checks;
+    });
+}
+
+} // namespace
+
 std::string_view to_string(NodeState state) {
     switch (state) {
     case NodeState::Running:
@@ -258,48 +291,46 @@ std::string_view to_string(NodeState state) {
     return "running";
 }
 
-json::object status_document(Agent& agent, const ProcessFacts& facts) {
+json::object node_document(Agent& agent, const ProcessFacts& facts) {
     const NodeConfig& node = agent.config().node;
     const Now now = read_clocks();
-    json::object document;
-    document["node"] = json::object{
-        {"name", node.name},
-        {"asn", node.asn.value},
-        {"router_id", node.router_id ? bgp::to_string(*node.router_id) : std::string()},
-        {"version", ANYVIP_VERSION},
-        {"pid", facts.pid},
-        {"uptime_s", milliseconds(now.monotonic - facts.started) / 1000},
-        {"state", to_string(agent.node_state())}};
-    document["vips"] = vips_document(agent);
-    document["peers"] = peers_document(agent);
-    document["checks"] = checks_document(agent);
-    return document;
+    return {{"name", node.name},
+            {"asn", node.asn.value},
+            {"router_id", node.router_id ? bgp::to_string(*node.router_id) : std::string()},
+            {"version", ANYVIP_VERSION},
+            {"pid", facts.pid},
+            {"uptime_s", milliseconds(now.monotonic - facts.started) / 1000},
+            {"state", to_string(agent.node_state())}};
 }
 
-json::array vips_document(const Agent& agent) {
-    json::array vips;
-    for (const VipView& view : agent.vips()) {
-        vips.push_back(vip_summary(view));
-    }
-    return vips;
+Pieces status_document(Agent& agent, const ProcessFacts& facts) {
+    Pieces pieces;
+    pieces.text("{\"node\":" + json::serialize(node_document(agent, facts)) + ",\"vips\":");
+    append_vips(pieces, agent);
+    pieces.text(",\"peers\":");
+    append_peers(pieces, agent);
+    pieces.text(",\"checks\":");
+    append_checks(pieces, agent);
+    pieces.text("}");
+    return pieces;
 }
 
-json::array peers_document(Agent& agent) {
-    json::array peers;
-    for (const std::string& name : agent.peer_names()) {
-        if (const bgp::Peer* peer = agent.find_peer(name)) {
-            peers.push_back(peer_summary(agent, *peer, peer->status()));
-        }
-    }
-    return peers;
+Pieces vips_document(const Agent& agent) {
+    Pieces pieces;
+    append_vips(pieces, agent);
+    return pieces;
 }
 
-json::array checks_document(const Agent& agent) {
-    json::array checks;
-    for (const CheckView& view : agent.checks()) {
-        checks.push_back(check_summary(view));
-    }
-    return checks;
+Pieces peers_document(Agent& agent) {
+    Pieces pieces;
+    append_peers(pieces, agent);
+    return pieces;
+}
+
+Pieces checks_document(const Agent& agent) {
+    Pieces pieces;
+    append_checks(pieces, agent);
+    return pieces;
 }
 
 json::object vip_document(const Agent& agent, std::string_view name) {
@@ -318,7 +349,7 @@ json::object peer_document(Agent& agent, std::string_view name) {
         return {};
     }
     const bgp::PeerStatus status = peer->status();
-    json::object document = peer_summary(agent, *peer, status);
+    json::object document = peer_line(agent, *peer, status);
     add_peer_details(document, status);
     return document;
 }
@@ -363,14 +394,18 @@ json::object explain_document(const Agent& agent, std::string_view name) {
             {"conditions", conditions_document(*view)}};
 }
 
-json::object flows_document(const Agent& agent) {
-    json::array flows;
-    for (const VipView& view : agent.vips()) {
-        flows.push_back(
-            json::object{{"vip", view.config->name},
-                         {"flows", view.flows ? json::value(*view.flows) : json::value(nullptr)}});
-    }
-    return {{"flows", std::move(flows)}};
+Pieces flows_document(const Agent& agent) {
+    Pieces pieces;
+    pieces.text("{\"flows\":")
+        .array(agent.vip_count(),
+               [&agent](std::size_t index) {
+                   const VipView view = agent.vip_at(index);
+                   return json::object{
+                       {"vip", view.config->name},
+                       {"flows", view.flows ? json::value(*view.flows) : json::value(nullptr)}};
+               })
+        .text("}");
+    return pieces;
 }
 
 } // namespace anyvip::cmd

@@ -4,10 +4,10 @@
 
 #include <string_view>
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/pieces.hpp"
 
 namespace anyvip::cmd {
 
@@ -17,27 +17,36 @@ struct ProcessFacts {
     int pid = 0;
 };
 
-[[nodiscard]] boost::json::object status_document(Agent& agent, const ProcessFacts& facts);
+[[nodiscard]] boost::json::object node_document(Agent& agent, const ProcessFacts& facts);
 
-/// Arrays for the lists; with a name one object with all details, empty when there is no such name.
-[[nodiscard]] boost::json::array vips_document(const Agent& agent);
-[[nodiscard]] boost::json::array peers_document(Agent& agent);
-[[nodiscard]] boost::json::array checks_document(const Agent& agent);
+/// One line of a list.
+[[nodiscard]] boost::json::object vip_summary(const VipView& view);
+[[nodiscard]] boost::json::object peer_summary(const Agent& agent, const bgp::Peer& peer);
+[[nodiscard]] boost::json::object check_summary(const CheckView& view);
+
+/// Those that grow with the configuration come in pieces. Pieces refer to the agent, and are good
+/// until its next reload.
+[[nodiscard]] Pieces status_document(Agent& agent, const ProcessFacts& facts);
+[[nodiscard]] Pieces vips_document(const Agent& agent);
+[[nodiscard]] Pieces peers_document(Agent& agent);
+[[nodiscard]] Pieces checks_document(const Agent& agent);
+
+/// All details; empty when there is no such name.
 [[nodiscard]] boost::json::object vip_document(const Agent& agent, std::string_view name);
 [[nodiscard]] boost::json::object peer_document(Agent& agent, std::string_view name);
 [[nodiscard]] boost::json::object check_document(const Agent& agent, std::string_view name);
 
 /// {"routes":[{"peer","prefix","next_hop",…}]}; `peer` empty: all.
-[[nodiscard]] boost::json::object routes_document(Agent& agent, std::string_view peer);
+[[nodiscard]] Pieces routes_document(Agent& agent, std::string_view peer);
 /// {"routes":[{"peer","prefix","path_id","next_hop","as_path",…}]}: paths of our VIPs seen from the
 /// routers.
-[[nodiscard]] boost::json::object received_routes_document(Agent& agent, std::string_view peer);
+[[nodiscard]] Pieces received_routes_document(Agent& agent, std::string_view peer);
 
 /// {"vip","state","since","reason","conditions":[{"name","value","met","since","last_event","remedy"}]}
 [[nodiscard]] boost::json::object explain_document(const Agent& agent, std::string_view name);
 
 /// {"flows":[{"vip","flows"}]}
-[[nodiscard]] boost::json::object flows_document(const Agent& agent);
+[[nodiscard]] Pieces flows_document(const Agent& agent);
 
 [[nodiscard]] std::string_view to_string(NodeState state);
 

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Documents about routes: what is advertised, and what routers show us of our own VIPs.
+#include <algorithm>
+#include <functional>
+
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
 #include "cmd/daemon/documents.hpp"
@@ -63,37 +67,65 @@ observed_route(const bgp::Peer& peer, const Prefix& prefix, const bgp::ObservedP
     return route;
 }
 
-template <class Visit> void each_peer(Agent& agent, std::string_view only, Visit visit) {
-    for (const std::string& name : agent.peer_names()) {
-        const bgp::Peer* peer = agent.find_peer(name);
-        if (peer != nullptr && (only.empty() || only == name)) {
-            visit(*peer);
+struct Candidates {
+    std::vector<std::string> peers;
+    std::vector<Prefix> prefixes; // of all VIPs, ordered
+};
+
+Candidates candidates(Agent& agent, std::string_view only) {
+    Candidates all;
+    for (std::string& name : agent.peer_names()) {
+        if (only.empty() || only == name) {
+            all.peers.push_back(std::move(name));
         }
     }
+    for (const vip::VipConfig& config : agent.config().vips) {
+        all.prefixes.insert(all.prefixes.end(), config.addresses.begin(), config.addresses.end());
+    }
+    std::ranges::sort(all.prefixes);
+    return all;
+}
+
+using RoutesOf = std::function<json::array(const bgp::Peer&, const Prefix&)>;
+
+Pieces routes_of(Agent& agent, std::string_view only, RoutesOf make) {
+    Candidates all = candidates(agent, only);
+    const std::size_t count = all.peers.size() * all.prefixes.size();
+    Pieces pieces;
+    pieces.text("{\"routes\":")
+        .lists(count,
+               [&agent, all = std::move(all), make = std::move(make)](std::size_t index) {
+                   const bgp::Peer* peer = agent.find_peer(all.peers[index / all.prefixes.size()]);
+                   return peer == nullptr ? json::array()
+                                          : make(*peer, all.prefixes[index % all.prefixes.size()]);
+               })
+        .text("}");
+    return pieces;
 }
 
 } // namespace
 
-json::object routes_document(Agent& agent, std::string_view only) {
-    json::array routes;
-    each_peer(agent, only, [&](const bgp::Peer& peer) {
-        for (const auto& [prefix, attributes] : peer.advertised()) {
-            routes.push_back(advertised_route(peer, agent.config().node, prefix, attributes));
+Pieces routes_document(Agent& agent, std::string_view only) {
+    return routes_of(agent, only, [&agent](const bgp::Peer& peer, const Prefix& prefix) {
+        json::array routes;
+        if (const auto attributes = peer.advertised(prefix)) {
+            routes.push_back(advertised_route(peer, agent.config().node, prefix, *attributes));
         }
+        return routes;
     });
-    return {{"routes", std::move(routes)}};
 }
 
-json::object received_routes_document(Agent& agent, std::string_view only) {
-    json::array routes;
-    each_peer(agent, only, [&](const bgp::Peer& peer) {
-        for (const auto& [prefix, paths] : peer.paths().all()) {
-            for (const auto& [path_id, path] : paths) {
+Pieces received_routes_document(Agent& agent, std::string_view only) {
+    return routes_of(agent, only, [](const bgp::Peer& peer, const Prefix& prefix) {
+        json::array routes;
+        const auto& all = peer.paths().all();
+        if (const auto found = all.find(prefix); found != all.end()) {
+            for (const auto& [path_id, path] : found->second) {
                 routes.push_back(observed_route(peer, prefix, path));
             }
         }
+        return routes;
     });
-    return {{"routes", std::move(routes)}};
 }
 
 } // namespace anyvip::cmd

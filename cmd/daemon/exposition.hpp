@@ -38,6 +38,9 @@ class Histogram {
 /// second copy of values that the agent already has, and needs its own threads' locks.
 class Exposition {
   public:
+    /// Appends to `text`.
+    explicit Exposition(std::string& text) : text_(text) {}
+
     using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
     void family(std::string_view name, std::string_view type, std::string_view help);
@@ -46,12 +49,10 @@ class Exposition {
     /// All samples of one histogram of the family `name`.
     void histogram(std::string_view name, Labels labels, const Histogram& histogram);
 
-    [[nodiscard]] std::string take() { return std::move(text_); }
-
   private:
     void line(std::string_view name, Labels labels, std::string_view more, std::string_view value);
 
-    std::string text_;
+    std::string& text_;
 };
 
 } // namespace anyvip::cmd

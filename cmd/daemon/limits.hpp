@@ -26,6 +26,8 @@ inline constexpr std::chrono::seconds http_linger_time{1};
 inline constexpr std::size_t http_linger_octets = 1024 * 1024;
 // Octets that a streaming client (`events -f`, `drain --wait`) may lag behind before it is dropped.
 inline constexpr std::size_t http_stream_backlog_octets = 256 * 1024;
+// VIPs, checks or routes that one turn of the loop writes into an answer.
+inline constexpr std::size_t elements_at_once = 16;
 
 // Hooks: programs running at once, events waiting for a place, and how long one may take.
 inline constexpr std::size_t hooks_running = 8;

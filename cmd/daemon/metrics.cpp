@@ -12,6 +12,20 @@ namespace anyvip::cmd {
 namespace {
 
 constexpr std::array<Family, 2> families{Family::Ipv4, Family::Ipv6};
+constexpr std::array<vip::VipState, 6> states{vip::VipState::Starting,
+                                              vip::VipState::Announced,
+                                              vip::VipState::Backup,
+                                              vip::VipState::Withdrawn,
+                                              vip::VipState::Draining,
+                                              vip::VipState::Drained};
+constexpr std::array<health::Outcome, 4> outcomes{
+    health::Outcome::Pass, health::Outcome::Fail, health::Outcome::Timeout, health::Outcome::Error};
+
+void add_family(Pieces& page, std::string_view name, std::string_view type, std::string_view help) {
+    std::string text;
+    Exposition(text).family(name, type, help);
+    page.text(text);
+}
 
 void write_sessions(Exposition& out, Agent& agent) {
     std::vector<std::pair<std::string, bgp::PeerStatus>> peers;
@@ -97,89 +111,117 @@ void Metrics::observe_check(const std::string& label, const health::Result& resu
     counters.duration.observe(result.took);
 }
 
-void Metrics::write_vips(Exposition& out, const Agent& agent) const {
-    const std::vector<VipView> vips = agent.vips();
-    out.family(
-        "anyvip_vip_announced", "gauge", "Whether the prefix is announced to at least one peer.");
-    for (const VipView& view : vips) {
+void Metrics::append_vips(Pieces& page, const Agent& agent) const {
+    const std::size_t count = agent.vip_count();
+    add_family(page,
+               "anyvip_vip_announced",
+               "gauge",
+               "Whether the prefix is announced to at least one peer.");
+    page.each(count, [&agent](std::size_t index, std::string& text) {
+        const VipView view = agent.vip_at(index);
         for (const AddressView& address : view.addresses) {
-            out.sample("anyvip_vip_announced",
-                       {{"vip", view.config->name}, {"prefix", to_string(address.prefix)}},
-                       std::uint64_t{address.is_announced});
+            Exposition(text).sample(
+                "anyvip_vip_announced",
+                {{"vip", view.config->name}, {"prefix", to_string(address.prefix)}},
+                std::uint64_t{address.is_announced});
         }
-    }
-    constexpr std::array<vip::VipState, 6> states{vip::VipState::Starting,
-                                                  vip::VipState::Announced,
-                                                  vip::VipState::Backup,
-                                                  vip::VipState::Withdrawn,
-                                                  vip::VipState::Draining,
-                                                  vip::VipState::Drained};
-    out.family(
-        "anyvip_vip_state", "gauge", "1 for the state that the VIP is in, 0 for the others.");
-    for (const VipView& view : vips) {
+    });
+    add_family(
+        page, "anyvip_vip_state", "gauge", "1 for the state that the VIP is in, 0 for the others.");
+    page.each(count, [&agent](std::size_t index, std::string& text) {
+        const VipView view = agent.vip_at(index);
         for (const vip::VipState state : states) {
-            out.sample("anyvip_vip_state",
-                       {{"vip", view.config->name}, {"state", vip::to_string(state)}},
-                       std::uint64_t{view.state == state});
+            Exposition(text).sample("anyvip_vip_state",
+                                    {{"vip", view.config->name}, {"state", vip::to_string(state)}},
+                                    std::uint64_t{view.state == state});
         }
-    }
-    out.family("anyvip_vip_transitions_total", "counter", "Changes of state by the state entered.");
-    for (const auto& [key, count] : vip_transitions_) {
-        out.sample("anyvip_vip_transitions_total", {{"vip", key.first}, {"to", key.second}}, count);
-    }
-    out.family("anyvip_vip_flows", "gauge", "Live TCP flows to the VIP, when counted.");
-    for (const VipView& view : vips) {
+    });
+    add_family(
+        page, "anyvip_vip_transitions_total", "counter", "Changes of state by the state entered.");
+    page.each(count, [this, &agent](std::size_t index, std::string& text) {
+        const std::string& name = agent.config().vips.at(index).name;
+        for (auto found = vip_transitions_.lower_bound({name, ""});
+             found != vip_transitions_.end() && found->first.first == name;
+             ++found) {
+            Exposition(text).sample("anyvip_vip_transitions_total",
+                                    {{"vip", name}, {"to", found->first.second}},
+                                    found->second);
+        }
+    });
+    add_family(page, "anyvip_vip_flows", "gauge", "Live TCP flows to the VIP, when counted.");
+    page.each(count, [&agent](std::size_t index, std::string& text) {
+        const VipView view = agent.vip_at(index);
         if (view.flows) {
-            out.sample("anyvip_vip_flows", {{"vip", view.config->name}}, *view.flows);
+            Exposition(text).sample("anyvip_vip_flows", {{"vip", view.config->name}}, *view.flows);
         }
-    }
-    const bool is_drained = std::ranges::any_of(vips, &VipView::is_drained);
-    out.family("anyvip_drained", "gauge", "Whether a drain holds at least one VIP.");
-    out.sample("anyvip_drained", {}, std::uint64_t{is_drained});
+    });
+    add_family(page, "anyvip_drained", "gauge", "Whether a drain holds at least one VIP.");
+    page.each(1, [&agent](std::size_t, std::string& text) {
+        Exposition(text).sample("anyvip_drained", {}, std::uint64_t{agent.is_any_vip_drained()});
+    });
 }
 
-void Metrics::write_checks(Exposition& out, const Agent& agent) const {
-    out.family("anyvip_check_up", "gauge", "Whether the check is up.");
-    for (const CheckView& view : agent.checks()) {
-        out.sample("anyvip_check_up",
-                   {{"check", view.label}},
-                   std::uint64_t{view.check->state() == health::State::Up});
-    }
-    constexpr std::array<health::Outcome, 4> outcomes{health::Outcome::Pass,
-                                                      health::Outcome::Fail,
-                                                      health::Outcome::Timeout,
-                                                      health::Outcome::Error};
-    out.family("anyvip_check_results_total", "counter", "Results of the check's runs.");
-    for (const auto& [label, counters] : checks_) {
+void Metrics::append_checks(Pieces& page, const Agent& agent) const {
+    const std::size_t count = agent.config().checks.size();
+    add_family(page, "anyvip_check_up", "gauge", "Whether the check is up.");
+    page.each(count, [&agent](std::size_t index, std::string& text) {
+        for (const CheckView& view : agent.checks_at(index)) {
+            Exposition(text).sample("anyvip_check_up",
+                                    {{"check", view.label}},
+                                    std::uint64_t{view.check->state() == health::State::Up});
+        }
+    });
+    const auto each_counted = [&](auto write) {
+        page.each(count, [this, &agent, write](std::size_t index, std::string& text) {
+            Exposition out(text);
+            for (const CheckView& view : agent.checks_at(index)) {
+                if (const auto found = checks_.find(view.label); found != checks_.end()) {
+                    write(out, view.label, found->second);
+                }
+            }
+        });
+    };
+    add_family(page, "anyvip_check_results_total", "counter", "Results of the check's runs.");
+    each_counted([](Exposition& out, std::string_view label, const CheckCounters& counters) {
         for (const health::Outcome outcome : outcomes) {
             out.sample("anyvip_check_results_total",
                        {{"check", label}, {"result", health::to_string(outcome)}},
                        counters.results.at(static_cast<std::size_t>(outcome)));
         }
-    }
-    out.family("anyvip_check_duration_seconds", "histogram", "How long a run of the check took.");
-    for (const auto& [label, counters] : checks_) {
+    });
+    add_family(
+        page, "anyvip_check_duration_seconds", "histogram", "How long a run of the check took.");
+    each_counted([](Exposition& out, std::string_view label, const CheckCounters& counters) {
         out.histogram("anyvip_check_duration_seconds", {{"check", label}}, counters.duration);
-    }
+    });
 }
 
-std::string Metrics::text(Agent& agent, std::uint64_t log_lines_dropped) const {
-    Exposition out;
-    out.family("anyvip_build_info", "gauge", "Constant 1, labelled with the version.");
-    out.sample("anyvip_build_info", {{"version", ANYVIP_VERSION}}, std::uint64_t{1});
-    write_vips(out, agent);
-    write_checks(out, agent);
-    write_sessions(out, agent);
-    out.family("anyvip_withdraw_latency_seconds",
-               "histogram",
-               "From the cause of a withdraw to its last octet handed to the kernel.");
-    out.histogram("anyvip_withdraw_latency_seconds", {}, withdraw_latency_);
-    out.family(
-        "anyvip_config_last_reload_successful", "gauge", "Whether the last reload was applied.");
-    out.sample("anyvip_config_last_reload_successful", {}, std::uint64_t{is_reload_successful_});
-    out.family("anyvip_log_lines_dropped_total", "counter", "Log lines that could not be written.");
-    out.sample("anyvip_log_lines_dropped_total", {}, log_lines_dropped);
-    return out.take();
+Pieces Metrics::page(Agent& agent, std::uint64_t log_lines_dropped) const {
+    Pieces page;
+    add_family(page, "anyvip_build_info", "gauge", "Constant 1, labelled with the version.");
+    page.each(1, [](std::size_t, std::string& text) {
+        Exposition(text).sample(
+            "anyvip_build_info", {{"version", ANYVIP_VERSION}}, std::uint64_t{1});
+    });
+    append_vips(page, agent);
+    append_checks(page, agent);
+    page.each(1, [this, &agent, log_lines_dropped](std::size_t, std::string& text) {
+        Exposition out(text);
+        write_sessions(out, agent);
+        out.family("anyvip_withdraw_latency_seconds",
+                   "histogram",
+                   "From the cause of a withdraw to its last octet handed to the kernel.");
+        out.histogram("anyvip_withdraw_latency_seconds", {}, withdraw_latency_);
+        out.family("anyvip_config_last_reload_successful",
+                   "gauge",
+                   "Whether the last reload was applied.");
+        out.sample(
+            "anyvip_config_last_reload_successful", {}, std::uint64_t{is_reload_successful_});
+        out.family(
+            "anyvip_log_lines_dropped_total", "counter", "Log lines that could not be written.");
+        out.sample("anyvip_log_lines_dropped_total", {}, log_lines_dropped);
+    });
+    return page;
 }
 
 } // namespace anyvip::cmd

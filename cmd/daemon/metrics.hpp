@@ -13,6 +13,7 @@
 
 #include "cmd/agent/agent.hpp"
 #include "cmd/daemon/exposition.hpp"
+#include "cmd/daemon/pieces.hpp"
 
 namespace anyvip::cmd {
 
@@ -29,7 +30,8 @@ class Metrics {
 
     void observe_reload(bool is_successful) { is_reload_successful_ = is_successful; }
 
-    [[nodiscard]] std::string text(Agent& agent, std::uint64_t log_lines_dropped) const;
+    /// The exposition; refers to this and to the agent, and is good until its next reload.
+    [[nodiscard]] Pieces page(Agent& agent, std::uint64_t log_lines_dropped) const;
 
   private:
     struct CheckCounters {
@@ -37,8 +39,8 @@ class Metrics {
         Histogram duration;
     };
 
-    void write_vips(Exposition& out, const Agent& agent) const;
-    void write_checks(Exposition& out, const Agent& agent) const;
+    void append_vips(Pieces& page, const Agent& agent) const;
+    void append_checks(Pieces& page, const Agent& agent) const;
 
     std::map<std::pair<std::string, std::string>, std::uint64_t> vip_transitions_; // (vip, state)
     std::map<std::string, CheckCounters> checks_;

@@ -52,28 +52,48 @@ void Peers::add(const std::string& name) {
     }
     drivers_[name] = std::make_unique<bgp::net::PeerDriver>(
         io_, *peer, net_config(*entry), own_vips(), on_turn_);
-    if (!entry->interface.empty()) {
-        discover(name, *entry);
-    }
+    update_discoveries();
 }
 
-void Peers::discover(const std::string& name, const PeerEntry& entry) {
-    log_.info("peer " + name + ": waiting for a router advertisement on " + entry.interface);
-    discoveries_[entry.interface] = std::make_unique<bgp::net::RouterDiscovery>(
+// One for each interface that an unnumbered peer names now.
+void Peers::update_discoveries() {
+    std::set<std::string> wanted;
+    for (const PeerEntry& entry : agent_.config().peers) {
+        if (!entry.interface.empty() && drivers_.contains(entry.session.name)) {
+            wanted.insert(entry.interface);
+            discover(entry);
+        }
+    }
+    std::erase_if(discoveries_,
+                  [&](const auto& discovery) { return !wanted.contains(discovery.first); });
+}
+
+void Peers::discover(const PeerEntry& entry) {
+    Discovery& discovery = discoveries_[entry.interface];
+    if (discovery.process && discovery.advertises == entry.ra) {
+        return;
+    }
+    log_.info("peer " + entry.session.name + ": waiting for a router advertisement on " +
+              entry.interface);
+    discovery.advertises = entry.ra;
+    discovery.process = std::make_unique<bgp::net::RouterDiscovery>(
         io_, entry.interface, entry.ra, [this, interface = entry.interface] {
             on_router_changed(interface);
         });
 }
 
 void Peers::on_router_changed(const std::string& interface) {
-    const bgp::net::RouterDiscovery& discovery = *discoveries_.at(interface);
+    const bgp::net::RouterDiscovery& discovery = *discoveries_.at(interface).process;
     for (const auto& [name, driver] : drivers_) {
         const PeerEntry* entry = find_entry(name);
         if (entry == nullptr || entry->interface != interface) {
             continue;
         }
         bgp::net::NetConfig config = driver->config();
-        config.address = discovery.router();
+        // A session keeps its router when a second one is heard, and so does its BFD.
+        if (discovery.router() || !is_established(name)) {
+            config.address = discovery.router();
+        }
         driver->reconfigure(std::move(config));
         agent_.peer_refused(name, discovery.problem(), read_clocks());
         if (!discovery.problem().empty()) {
@@ -95,7 +115,7 @@ void Peers::remove(const std::string& name) {
     std::unique_ptr<bgp::net::PeerDriver> ended = std::move(found->second);
     drivers_.erase(found);
     ended->drain();
-    discoveries_.erase(ended->config().scope);
+    update_discoveries();
     listen_or_retry(); // the listeners refer to the drivers, the driver to its Peer
     ended.reset();
     agent_.peer_gone(name);
@@ -109,12 +129,15 @@ void Peers::rename(const std::string& from, const std::string& to) {
 }
 
 void Peers::reconfigure() {
+    update_discoveries();
     for (const auto& [name, driver] : drivers_) {
         if (const PeerEntry* entry = find_entry(name)) {
             bgp::net::NetConfig config = net_config(*entry);
             if (const auto found = discoveries_.find(entry->interface);
                 found != discoveries_.end()) {
-                config.address = found->second->router();
+                const auto router = found->second.process->router();
+                config.address =
+                    router || !is_established(name) ? router : driver->config().address;
             }
             driver->reconfigure(std::move(config));
             driver->set_vips(own_vips());
@@ -129,23 +152,30 @@ std::string Peers::listen() {
         drivers.push_back(driver.get());
     }
     std::string fatal;
+    std::string refused;
     for (const bgp::net::ListenProblem& problem : listeners_.update(drivers)) {
-        if (problem.code) {
-            fatal += (fatal.empty() ? "" : "; ") + problem.text;
-        } else {
-            log_.error(problem.text);
-        }
+        std::string& text = problem.code ? fatal : refused;
+        text += (text.empty() ? "" : "; ") + problem.text;
+    }
+    if (std::exchange(refused_, refused) != refused && !refused.empty()) {
+        log_.error(refused);
+    }
+    if (!fatal.empty() || !refused.empty()) {
+        retry();
     }
     return fatal;
 }
 
-// A port that is taken now may be free later; peers that we dial work all the while.
 void Peers::listen_or_retry() {
     const std::string problem = listen();
-    if (problem.empty()) {
-        return;
+    if (std::exchange(fatal_, problem) != problem && !problem.empty()) {
+        log_.warning(problem);
     }
-    log_.warning(problem);
+}
+
+// A port that is taken now, or a key file that is missing, may be there later; peers that we dial
+// work all the while.
+void Peers::retry() {
     retry_.expires_after(std::chrono::seconds(5));
     retry_.async_wait([this](boost::system::error_code error) {
         if (!error) {
@@ -176,6 +206,11 @@ bool Peers::is_quiet() const {
 std::optional<IpAddress> Peers::address(const std::string& name) const {
     const auto found = drivers_.find(name);
     return found == drivers_.end() ? std::nullopt : found->second->config().address;
+}
+
+bool Peers::is_established(const std::string& name) const {
+    const bgp::Peer* peer = agent_.find_peer(name);
+    return peer != nullptr && peer->is_established();
 }
 
 const PeerEntry* Peers::find_entry(const std::string& name) const {

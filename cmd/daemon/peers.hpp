@@ -49,7 +49,10 @@ class Peers {
     [[nodiscard]] std::set<IpAddress> own_vips() const;
     [[nodiscard]] std::string listen();
     void listen_or_retry();
-    void discover(const std::string& name, const PeerEntry& entry);
+    void retry();
+    [[nodiscard]] bool is_established(const std::string& name) const;
+    void update_discoveries();
+    void discover(const PeerEntry& entry);
     void on_router_changed(const std::string& interface);
 
     boost::asio::io_context& io_;
@@ -57,10 +60,19 @@ class Peers {
     Log& log_;
     std::function<void()> on_turn_;
     std::map<std::string, std::unique_ptr<bgp::net::PeerDriver>> drivers_;
+
+    struct Discovery {
+        bool advertises = false;
+        std::unique_ptr<bgp::net::RouterDiscovery> process;
+    };
+
     /// Of unnumbered peers, by interface: a peer may be renamed.
-    std::map<std::string, std::unique_ptr<bgp::net::RouterDiscovery>> discoveries_;
+    std::map<std::string, Discovery> discoveries_;
     bgp::net::Listeners listeners_;
     boost::asio::steady_timer retry_;
+    /// What was wrong with listening last: told once, not with each try.
+    std::string fatal_;
+    std::string refused_;
 };
 
 } // namespace anyvip::cmd

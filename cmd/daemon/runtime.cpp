@@ -229,7 +229,8 @@ std::string Runtime::open_api() {
                     [this] { turn(); },
                     [this](bool is_dry_run) { return reload(is_dry_run); },
                     [this] { return persist_error_; },
-                    [this] { return metrics_.text(*agent_, log_.dropped()); },
+                    [this] { return metrics_.page(*agent_, log_.dropped()); },
+                    [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); },
                     [this](std::uint64_t check_id) { return tripwires_->armed(check_id); },
                     [this](const std::string& peer) { return bfd_->details(peer); }});
     std::error_code error;
@@ -513,6 +514,7 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     metrics_.observe_reload(true);
     turn();
     metrics_.forget_missing(*agent_);
+    control_->after_reload();
     return outcome;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -92,131 +93,145 @@ std::string_view colour(std::string_view state) {
 
 class Table {
   public:
-    Table(std::string& page, std::string_view title, std::vector<std::string_view> columns)
-        : page_(page), columns_(std::move(columns)) {
-        page_ += "<h2>" + std::string(title) + "</h2><table><tr>";
+    Table(std::string_view title, std::vector<std::string_view> columns)
+        : title_(title), columns_(std::move(columns)) {}
+
+    [[nodiscard]] std::string begin() const {
+        std::string text = "<h2>" + std::string(title_) + "</h2><table><tr>";
         for (const std::string_view column : columns_) {
-            page_ += "<th>" + std::string(column) + "</th>";
+            text += "<th>" + std::string(column) + "</th>";
         }
-        page_ += "</tr>";
+        return text + "</tr>";
     }
 
     /// `state`, where it stands in a cell, has its colour.
-    void add(const std::vector<std::string>& cells, std::string_view state) {
-        if (++rows_ > most_rows) {
-            return;
-        }
-        page_ += "<tr>";
+    [[nodiscard]] std::string row(const std::vector<std::string>& cells,
+                                  std::string_view state) const {
+        std::string text = "<tr>";
         for (std::size_t i = 0; i < cells.size(); ++i) {
-            page_ += "<td data-c=\"" + std::string(columns_.at(i)) + "\"";
+            text += "<td data-c=\"" + std::string(columns_.at(i)) + "\"";
             if (cells[i] == state) {
-                page_ += " class=\"" + std::string(colour(state)) + "\"";
+                text += " class=\"" + std::string(colour(state)) + "\"";
             }
-            page_ += ">" + escape(cells[i]) + "</td>";
+            text += ">" + escape(cells[i]) + "</td>";
         }
-        page_ += "</tr>";
+        return text + "</tr>";
     }
 
-    void end() {
-        page_ += "</table>";
-        if (rows_ > most_rows) {
-            page_ += "<p>and " + std::to_string(rows_ - most_rows) + " more</p>";
-        }
+    [[nodiscard]] static std::string end(std::size_t rows) {
+        return rows > most_rows ? "</table><p>and " + std::to_string(rows - most_rows) + " more</p>"
+                                : "</table>";
     }
 
   private:
-    std::string& page_;
+    std::string_view title_;
     std::vector<std::string_view> columns_;
-    std::size_t rows_ = 0;
 };
 
-void add_vips(std::string& page, const json::array& vips) {
-    Table table(page, "VIPs", {"Name", "State", "Addresses", "Announced to", "Flows", "Why"});
-    for (const json::value& element : vips) {
-        const json::object& vip = element.as_object();
-        std::string addresses;
-        for (const json::value& address : vip.at("addresses").as_array()) {
-            addresses += (addresses.empty() ? "" : ", ") + text_at(address.as_object(), "prefix");
-        }
-        const std::string state = text_at(vip, "state");
-        table.add({text_at(vip, "name"),
-                   state,
-                   addresses,
-                   text_at(vip, "announced_to"),
-                   text_at(vip, "flows"),
-                   text_at(vip, "reason")},
-                  state);
-    }
-    table.end();
+using Row = std::function<std::string(const Table&, std::size_t index)>;
+
+void append(Pieces& page, Table table, std::size_t rows, Row row) {
+    page.text(table.begin())
+        .each(std::min(rows, most_rows),
+              [table = std::move(table), row = std::move(row)](
+                  std::size_t index, std::string& out) { out += row(table, index); })
+        .text(Table::end(rows));
 }
 
-void add_peers(std::string& page, const json::array& peers) {
-    Table table(page,
-                "Peers",
-                {"Name", "State", "Address", "ASN", "BFD", "Advertised", "Resets", "Last error"});
-    for (const json::value& element : peers) {
-        const json::object& peer = element.as_object();
-        const json::value& error = peer.at("last_error");
-        const std::string state = text_at(peer, "state");
-        table.add({text_at(peer, "name"),
-                   state,
-                   text_at(peer, "address"),
-                   text_at(peer, "asn"),
-                   text_at(peer, "bfd"),
-                   text_at(peer, "advertised"),
-                   text_at(peer, "resets"),
-                   error.is_object() ? text_at(error.as_object(), "name") + " " +
-                                           text_at(error.as_object(), "message")
-                                     : "–"},
-                  state);
+std::string vip_row(const Table& table, const json::object& vip) {
+    std::string addresses;
+    for (const json::value& address : vip.at("addresses").as_array()) {
+        addresses += (addresses.empty() ? "" : ", ") + text_at(address.as_object(), "prefix");
     }
-    table.end();
+    const std::string state = text_at(vip, "state");
+    return table.row({text_at(vip, "name"),
+                      state,
+                      addresses,
+                      text_at(vip, "announced_to"),
+                      text_at(vip, "flows"),
+                      text_at(vip, "reason")},
+                     state);
 }
 
-void add_checks(std::string& page, const json::array& checks) {
-    Table table(page, "Checks", {"Name", "State", "Type", "Weight", "Last result"});
-    for (const json::value& element : checks) {
-        const json::object& check = element.as_object();
-        const json::value& last = check.at("last");
-        const std::string state = text_at(check, "state");
-        table.add({text_at(check, "name"),
-                   state,
-                   text_at(check, "type"),
-                   text_at(check, "weight"),
-                   last.is_object() ? text_at(last.as_object(), "detail") : "–"},
-                  state);
-    }
-    table.end();
+std::string peer_row(const Table& table, const json::object& peer) {
+    const json::value& error = peer.at("last_error");
+    const std::string state = text_at(peer, "state");
+    return table.row({text_at(peer, "name"),
+                      state,
+                      text_at(peer, "address"),
+                      text_at(peer, "asn"),
+                      text_at(peer, "bfd"),
+                      text_at(peer, "advertised"),
+                      text_at(peer, "resets"),
+                      error.is_object() ? text_at(error.as_object(), "name") + " " +
+                                              text_at(error.as_object(), "message")
+                                        : "–"},
+                     state);
 }
 
-void add_events(std::string& page, const EventLog& events) {
+std::string check_row(const Table& table, const json::object& check) {
+    const json::value& last = check.at("last");
+    const std::string state = text_at(check, "state");
+    return table.row({text_at(check, "name"),
+                      state,
+                      text_at(check, "type"),
+                      text_at(check, "weight"),
+                      last.is_object() ? text_at(last.as_object(), "detail") : "–"},
+                     state);
+}
+
+void append_events(Pieces& page, const EventLog& events) {
     constexpr std::size_t shown = 20;
-    Table table(page, "Recent events", {"Time", "Event", "Name", "Reason"});
+    const Table table("Recent events", {"Time", "Event", "Name", "Reason"});
     const auto& all = events.all();
-    for (std::size_t i = 0; i < std::min(shown, all.size()); ++i) {
+    const std::size_t rows = std::min(shown, all.size());
+    page.text(table.begin());
+    for (std::size_t i = 0; i < rows; ++i) {
         const LoggedEvent& event = all[all.size() - 1 - i];
         std::string at = to_rfc3339(event.at); // 2026-01-02T03:04:05.678Z
         at = at.substr(0, 10) + " " + at.substr(11, 8);
-        table.add({at, event.event, event.name, event.reason}, {});
+        page.text(table.row({at, event.event, event.name, event.reason}, {}));
     }
-    table.end();
+    page.text(Table::end(rows));
 }
 
 } // namespace
 
-std::string status_page(const json::object& status, const EventLog& events) {
-    const json::object& node = status.at("node").as_object();
+Pieces status_page(Agent& agent, const ProcessFacts& facts, const EventLog& events) {
+    const json::object node = node_document(agent, facts);
     const std::string state = text_at(node, "state");
-    std::string page(head);
-    page += "<h1>" + escape(text_at(node, "name")) + " <span class=\"" +
-            std::string(colour(state)) + "\">" + escape(state) + "</span></h1><p>AS " +
-            escape(text_at(node, "asn")) + ", router ID " + escape(text_at(node, "router_id")) +
-            ", anyvip " + escape(text_at(node, "version")) + "</p>";
-    add_vips(page, status.at("vips").as_array());
-    add_peers(page, status.at("peers").as_array());
-    add_checks(page, status.at("checks").as_array());
-    add_events(page, events);
-    page += "</body></html>\n";
+    Pieces page;
+    page.text(head).text("<h1>" + escape(text_at(node, "name")) + " <span class=\"" +
+                         std::string(colour(state)) + "\">" + escape(state) + "</span></h1><p>AS " +
+                         escape(text_at(node, "asn")) + ", router ID " +
+                         escape(text_at(node, "router_id")) + ", anyvip " +
+                         escape(text_at(node, "version")) + "</p>");
+    append(page,
+           {"VIPs", {"Name", "State", "Addresses", "Announced to", "Flows", "Why"}},
+           agent.vip_count(),
+           [&agent](const Table& table, std::size_t index) {
+               return vip_row(table, vip_summary(agent.vip_at(index)));
+           });
+    append(
+        page,
+        {"Peers", {"Name", "State", "Address", "ASN", "BFD", "Advertised", "Resets", "Last error"}},
+        agent.peer_names().size(),
+        [&agent](const Table& table, std::size_t index) {
+            const bgp::Peer* peer = agent.find_peer(agent.peer_names().at(index));
+            return peer == nullptr ? "" : peer_row(table, peer_summary(agent, *peer));
+        });
+    append(page,
+           {"Checks", {"Name", "State", "Type", "Weight", "Last result"}},
+           agent.config().checks.size(),
+           [&agent](const Table& table, std::size_t index) {
+               std::string rows;
+               for (const CheckView& view : agent.checks_at(index)) {
+                   rows += check_row(table, check_summary(view));
+               }
+               return rows;
+           });
+    append_events(page, events);
+    page.text("</body></html>\n");
     return page;
 }
 

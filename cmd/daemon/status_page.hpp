@@ -3,15 +3,14 @@
 // resources.
 #pragma once
 
-#include <string>
-
-#include <boost/json/object.hpp>
-
+#include "cmd/agent/agent.hpp"
+#include "cmd/daemon/documents.hpp"
 #include "cmd/daemon/event_log.hpp"
+#include "cmd/daemon/pieces.hpp"
 
 namespace anyvip::cmd {
 
-/// From the status document and the newest events. Everything from outside is escaped.
-[[nodiscard]] std::string status_page(const boost::json::object& status, const EventLog& events);
+/// What the status document says, and the newest events. Everything from outside is escaped.
+[[nodiscard]] Pieces status_page(Agent& agent, const ProcessFacts& facts, const EventLog& events);
 
 } // namespace anyvip::cmd

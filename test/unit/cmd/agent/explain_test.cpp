@@ -41,6 +41,7 @@ TEST_CASE("a VIP without a session says what each router does") {
     Stage stage;
     stage.turn();
     stage.agent().peer_refused("tor1", "the key file is empty", stage.now());
+    stage.cut("tor1");
     stage.turn();
     CHECK(stage.vip().reason ==
           "healthy, but no session is established: tor1 (the key file is empty)");

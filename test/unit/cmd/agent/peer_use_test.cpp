@@ -107,4 +107,19 @@ TEST_CASE("a peer whose transport is refused never connects until it can") {
     CHECK(stage.route() != nullptr);
 }
 
+TEST_CASE("a transport that is refused later ends no session, only new attempts") {
+    Stage stage;
+    stage.turn();
+    REQUIRE(stage.route() != nullptr);
+    stage.agent().peer_refused("tor1", "several routers on eth0", stage.now());
+    stage.pass_time(10s);
+    CHECK(stage.route() != nullptr);
+    stage.cut("tor1");
+    stage.pass_time(10s);
+    CHECK(stage.route() == nullptr);
+    stage.agent().peer_refused("tor1", "", stage.now());
+    stage.pass_time(1s);
+    CHECK(stage.route() != nullptr);
+}
+
 } // namespace anyvip::test

@@ -189,7 +189,8 @@ class Stage {
     }
 
     cmd::VipView vip(const std::string& name = "www") const {
-        for (cmd::VipView& view : agent_.vips()) {
+        for (std::size_t index = 0; index < agent_.vip_count(); ++index) {
+            const cmd::VipView view = agent_.vip_at(index);
             if (view.config->name == name) {
                 return view;
             }

@@ -194,3 +194,17 @@ TEST_CASE("communities of three sizes are told apart; each bad one is reported")
     CHECK(problems_of(with_peer("communities = [\"65536:1\", \"x\", \"rt:1\", \"1:2:3:4\", 5]"))
               .size() == 5);
 }
+
+TEST_CASE("more communities than an UPDATE can carry are refused, once") {
+    const auto list = [](int count) {
+        std::string text;
+        for (int i = 0; i < count; ++i) {
+            text += "\"1:2:" + std::to_string(i) + "\",";
+        }
+        return "communities = [" + text + "]";
+    };
+    CHECK(peer(list(100)).session.policy.large_communities.size() == 100);
+    const auto problems = problems_of(with_peer(list(200)));
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].find("at most 100 communities") != std::string::npos);
+}
