@@ -1,99 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fabric "anycast by ECMP": a client, a router, nodes that all carry the VIP and a service."""
 
-import ssl
-
-from .node import Node
-from .process import LabError, run, wait_until
+from .node import Server
 from .router import Neighbor, make_router
+from .speakers import Session, make_node
+from .topology import ALLOWED, NODE_ASN, ROUTER_ASN, TLS_CHECK, VIP4, VIP6, VIPS, Lab
 
-ROUTER_ASN = 65001
-NODE_ASN = 65010
-VIP4 = "203.0.113.10"
-VIP6 = "2001:db8:ffff::10"
-VIPS = {"ipv4": VIP4, "ipv6": VIP6}
-# Out of these the router takes host routes.
-ALLOWED = ("203.0.113.0/24", "2001:db8:ffff::/48")
-CHECK = {"name": "web", "type": "http", "url": "http://127.0.0.1:80/", "interval": "200ms"}
-TLS_CHECK = {"url": "https://127.0.0.1/", "sni": "vip.example"}
-VIP = {"name": "www", "addresses": [VIP4, VIP6], "checks": ["web"]}
+__all__ = ["ALLOWED", "NODE_ASN", "ROUTER_ASN", "VIP4", "VIP6", "VIPS", "Anycast"]
+
+ROUTER_ID = "10.0.1.1"
+DATABASE_PORT = 5432
 
 
-class Anycast:
-    """`sessions` 1: one IPv4 session carries both families; 2: each family has its own session.
+class Anycast(Lab):
+    """`sessions` 1: one session, over the first of the families, carries all; 2: one for each.
 
-    With `tls` all nodes have one certificate for the VIP, which the client verifies."""
+    `spare`: one node more, which `start` leaves out. `bfd`: the last node's sessions have BFD.
+    `shared`: all nodes depend on a database. `add_path`: the router shows the nodes all paths."""
 
-    def __init__(self, fabric, software="bird", nodes=3, sessions=1, tls=False):
-        self.fabric = fabric
-        certificate = _certificate(fabric.directory) if tls else ()
-        self.tls = ssl.create_default_context(cafile=certificate[0]) if tls else None
-        self.port = 443 if tls else 80
+    def __init__(
+        self,
+        fabric,
+        software="bird",
+        nodes=3,
+        sessions=1,
+        tls=False,
+        speaker="anyvip",
+        families=("ipv4", "ipv6"),
+        spare=False,
+        bfd=False,
+        shared=False,
+        add_path=False,
+    ):
+        super().__init__(fabric, families, tls)
+        self.speaker = speaker
         self.sessions = sessions
-        fabric.router_namespace("router")
-        self.router_namespace = fabric.namespaces["router"]
+        self.router_namespace = fabric.router_namespace("router")
         self.client = fabric.namespace("client")
-        link = fabric.link("router", "client")
-        fabric.default_route("client", link.a)
-        neighbors = []
-        self.nodes = []
+        fabric.default_route("client", fabric.link("router", "client").a)
         self.links = {}
-        for number in range(1, nodes + 1):
-            role = f"node{number}"
-            fabric.namespace(role)
-            link = self.links[role] = fabric.link("router", role)
-            fabric.default_route(role, link.a)
-            # (name on the node, name on the router, router's address, node's address, families)
-            ends = [("router", role, link.a[0], link.b[0], ["ipv4", "ipv6"])]
-            if sessions == 2:
-                ends = [
-                    ("router", role, link.a[0], link.b[0], ["ipv4"]),
-                    ("router6", f"{role}v6", link.a[1], link.b[1], ["ipv6"]),
-                ]
-            peers = []
-            for name, neighbor, there, here, families in ends:
-                neighbors.append(Neighbor(neighbor, NODE_ASN, here, tuple(families)))
-                peers.append(
-                    {"name": name, "address": there, "asn": ROUTER_ASN, "families": families}
-                )
-            check = {**CHECK, **TLS_CHECK, "ca_file": certificate[0]} if tls else CHECK
-            self.nodes.append(Node(fabric, role, NODE_ASN, peers, [VIP], [check], certificate))
+        self.nodes = []
+        database = self._database() if shared else ""
+        neighbors = []
+        for number in range(1, nodes + spare + 1):
+            has_bfd = bfd and number == nodes
+            node, own = self._node(f"node{number}", has_bfd, add_path, database)
+            self.nodes.append(node)
+            neighbors += own
+        self.announcers = self.servers = self.nodes
+        self.spare = self.nodes[-1] if spare else None
+        self.bfd_role = f"node{nodes}" if bfd else None
         self.router = make_router(
-            software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, *ALLOWED
+            software, fabric, "router", ROUTER_ASN, ROUTER_ID, neighbors, *ALLOWED
         )
+        self.routers["router"] = self.router
 
-    def start(self):
-        self.router.start()
-        for node in self.nodes:
-            node.start_service()
-        for node in self.nodes:
-            node.start()
-        return self
+    def _database(self):
+        self.fabric.namespace("database")
+        link = self.fabric.link("router", "database")
+        self.fabric.default_route("database", link.a)
+        self.shared = Server(self.fabric, "database", port=DATABASE_PORT)
+        host = link.b[0] if "ipv4" in self.families else f"[{link.b[1]}]"
+        return f"{host}:{DATABASE_PORT}"
+
+    def _node(self, role, bfd, add_path, database):
+        """(the node, the router's neighbors for it)"""
+        self.fabric.namespace(role)
+        link = self.links[role] = self.fabric.link("router", role)
+        self.fabric.default_route(role, link.a)
+        sessions, neighbors = [], []
+        groups = [self.families] if self.sessions == 1 else [(one,) for one in self.families]
+        for number, families in enumerate(groups):
+            name = "router6" if number else "router"
+            session = Session(name, link, families[0], families, bfd=bfd)
+            sessions.append(session)
+            neighbors.append(
+                Neighbor(
+                    f"{role}v6" if number else role,
+                    NODE_ASN,
+                    link.b[session.side],
+                    families,
+                    sends=("vip",) if add_path else (),
+                    add_path=add_path,
+                    bfd=bfd,
+                )
+            )
+        certificate = self.certificate(role)
+        if certificate:
+            authority = self.authority.certificate
+            check = {"type": "http", **TLS_CHECK, "ca_file": authority}
+            command = f"curl -sf -o /dev/null --cacert {authority} https://127.0.0.1/"
+        else:
+            check = {"type": "http", "url": "http://127.0.0.1:80/"}
+            command = "curl -sf -o /dev/null http://127.0.0.1/"
+        node = make_node(self.speaker, self.fabric, role, sessions, self.families, check, command,
+                         certificate, database)  # fmt: skip
+        if "ipv4" not in self.families and self.speaker == "anyvip":
+            # There is neither an IPv4 peer nor an IPv4 default route to take it from.
+            node.table("node")["router_id"] = link.b[0]
+        return node, neighbors
 
     def fib(self, address):
         """The nodes to which the router's kernel sends this address."""
-        return sorted(self.router_namespace.fib(address))
+        return self.reach(address)
 
-    def wait_fib(self, roles, families=("ipv4", "ipv6"), deadline=20.0):
+    def wait_fib(self, roles, families=None, deadline=20.0):
         """Waits until the router's kernel sends the VIP to exactly these nodes, in each family."""
-        for family in families:
-            address = VIPS[family]
-
-            def spread_is_right():
-                found = self.fib(address)
-                if found != sorted(roles):
-                    raise LabError(f"{found}")
-                return True
-
-            where = ", ".join(roles) or "nobody"
-            wait_until(f"router sends {address} to {where}", spread_is_right, deadline)
-
-
-def _certificate(directory):
-    """(certificate, key) of the service, by its addresses and the name that the check asks for."""
-    files = f"{directory}/vip.crt", f"{directory}/vip.key"
-    names = f"subjectAltName=DNS:vip.example,IP:127.0.0.1,IP:{VIP4},IP:{VIP6}"
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-days", "2", "-subj", "/CN=vip.example", "-addext", names,
-        "-out", files[0], "-keyout", files[1])  # fmt: skip
-    return files
+        self.wait_reach(roles, deadline, [VIPS[family] for family in families or self.families])

@@ -10,13 +10,24 @@ PROTOCOL = """
 protocol bgp {name} {{
     local as {asn};
     neighbor {address} as {peer_asn};
+    # By default a lost session is followed by a minute of silence.
+    error wait time 1, 4;
 {options}
     {ipv4}
     {ipv6}
 }}
 """
 
-CHANNEL = "{family} {{ {extended}import where net ~ {allowed}; export {export}; }};"
+CHANNEL = """{family} {{
+        {options}
+        import filter {{
+            if net !~ {allowed} then reject;
+            # RFC 8326: who is about to leave is used only while there is nobody else.
+            if (65535, 0) ~ bgp_community then bgp_local_pref = 0;
+            accept;
+        }};
+        export {export};
+    }};"""
 
 CONFIG = """
 log stderr all;
@@ -28,7 +39,19 @@ template kernel fib {{ merge paths yes limit 64; }}
 protocol kernel from fib {{ ipv4 {{ import none; export where source = RTS_BGP; }}; }}
 protocol kernel from fib {{ ipv6 {{ import none; export where source = RTS_BGP; }}; }}
 {table}
+{default}
+{bfd}
 {protocols}
+"""
+
+# "unreachable" is for the table alone: the kernel's protocols above take nothing but BGP.
+DEFAULT = """
+protocol static default4 { ipv4; route 0.0.0.0/0 unreachable; }
+protocol static default6 { ipv6; route ::/0 unreachable; }
+"""
+
+BFD = """
+protocol bfd { interface "*" { interval 300 ms; multiplier 3; }; }
 """
 
 
@@ -67,15 +90,31 @@ class Bird(Router):
                 **channels,
             )
         return CONFIG.format(
-            router_id=self.router_id, protocols=protocols, table=_static(self.table)
+            router_id=self.router_id,
+            protocols=protocols,
+            table=_static(self.table),
+            default=DEFAULT if any("default" in n.sends for n in self.neighbors) else "",
+            bfd=BFD if any(n.bfd for n in self.neighbors) else "",
         )
 
     def _channel(self, family, allowed, neighbor):
+        exported = []
+        if self.table and family == "ipv4":
+            exported.append("source = RTS_STATIC")
+        if "default" in neighbor.sends:
+            exported.append(f"net = {'0.0.0.0/0' if family == 'ipv4' else '::/0'}")
+        if "vip" in neighbor.sends:
+            exported.append(f"(source = RTS_BGP && net ~ {allowed})")
+        options = ""
+        if neighbor.extended_next_hop:
+            options += "extended next hop on; "
+        if neighbor.add_path:
+            options += "add paths tx; "
         return CHANNEL.format(
             family=family,
             allowed=allowed,
-            extended="extended next hop on; " if neighbor.extended_next_hop else "",
-            export="where source = RTS_STATIC" if self.table and family == "ipv4" else "none",
+            options=options,
+            export="where " + " || ".join(exported) if exported else "none",
         )
 
     def start(self):
@@ -132,6 +171,8 @@ def _options(neighbor, asn):
         lines.append("ttl security yes;")
     if neighbor.asn == asn:
         lines.append("direct;")
+    if neighbor.bfd:
+        lines.append("bfd on;")
     return "\n".join(f"    {line}" for line in lines)
 
 

@@ -40,6 +40,7 @@ class Fabric:
         self.directory = f"{BASE}/{self.id}"
         self.namespaces = {}
         self.links = 0
+        self.at_exit = []  # called before the namespaces go
 
     def __enter__(self):
         # An end by signal is an end like any other: the block is left and the fabric removed.
@@ -56,6 +57,8 @@ class Fabric:
                 return os.makedirs(self.directory, mode=0o755)
 
     def __exit__(self, kind, error, trace):
+        for action in self.at_exit:
+            action()
         if self.keep and error is None:
             self._write_owner(pid=None)
         else:
@@ -84,6 +87,9 @@ class Fabric:
         for family in ("ipv4", "ipv6"):
             namespace.sysctl(f"net.{family}.fib_multipath_hash_policy", 3)
             namespace.sysctl(f"net.{family}.fib_multipath_hash_fields", "0x37")
+        # A second tier with the hash of the first would send all its flows the same way.
+        with contextlib.suppress(FileNotFoundError):  # Linux < 6.11
+            namespace.sysctl("net.ipv4.fib_multipath_hash_seed", secrets.randbits(31) + 1)
         return namespace
 
     def link(self, role_a, role_b):

@@ -15,6 +15,16 @@ log stdout
 no zebra nexthop kernel enable
 """
 
+BFDD = """
+hostname {role}
+log stdout
+bfd
+ profile lab
+  transmit-interval 300
+  receive-interval 300
+  detect-multiplier 3
+"""
+
 BGPD = """
 hostname {role}
 log stdout
@@ -27,6 +37,7 @@ route-map VIP-IN permit 20
 route-map NONE deny 10
 router bgp {asn}
  bgp router-id {router_id}
+ bgp bestpath as-path multipath-relax
  no bgp default ipv4-unicast
 {neighbors}
  address-family ipv4 unicast
@@ -41,10 +52,6 @@ router bgp {asn}
  exit-address-family
 """
 
-# Without a policy in both directions FRR neither takes nor sends anything on eBGP (RFC 8212).
-ACTIVATE = """  neighbor {address} activate
-  neighbor {address} route-map VIP-IN in
-  neighbor {address} route-map NONE out"""
 
 
 class Frr(Router):
@@ -57,6 +64,9 @@ class Frr(Router):
         # The daemons run as FRR's own user and make their sockets there.
         shutil.chown(self._directory, "frr", "frr")
         self._daemons = [self._daemon("zebra"), self._daemon("bgpd", "-p", "179")]
+        if any(neighbor.bfd for neighbor in self.neighbors):
+            bfdd = self._daemon("bfdd", "--bfdctl", f"{self._directory}/bfdd.sock")
+            self._daemons.insert(1, bfdd)
 
     def _daemon(self, name, *more):
         # Each daemon has its own file: a foreign block would end the reading of the rest.
@@ -72,12 +82,13 @@ class Frr(Router):
         lines = "".join(f" {line}\n" for n in self.neighbors for line in _neighbor(n))
         families = {
             family: "\n".join(
-                ACTIVATE.format(address=n.address or n.interface) for n in self.neighbors if family in n.families
+                f"  {line}" for n in self.neighbors if family in n.families for line in _activate(n)
             )
             for family in ("ipv4", "ipv6")
         }
         values = {**vars(self), **families, "neighbors": lines}
-        return {"zebra": ZEBRA.format(**values), "bgpd": BGPD.format(**values)}
+        texts = {"zebra": ZEBRA, "bfdd": BFDD, "bgpd": BGPD}
+        return {name: text.format(**values) for name, text in texts.items()}
 
     def start(self):
         for name, text in self.configuration().items():
@@ -99,6 +110,11 @@ class Frr(Router):
     def stop(self):
         for daemon in reversed(self._daemons):
             daemon.stop()
+
+    def configure(self, *lines):
+        """Lines of configuration, as an operator types them into the running bgpd."""
+        words = [word for line in ("configure terminal", *lines) for word in ("-c", line)]
+        run("vtysh", "--vty_socket", self._directory, "-d", "bgpd", *words)
 
     def ask(self, command, daemon="bgpd"):
         return run("vtysh", "--vty_socket", self._directory, "-d", daemon, "-c", command)
@@ -169,3 +185,18 @@ def _neighbor(neighbor):
         yield f"neighbor {name} ttl-security hops 1"
     if neighbor.extended_next_hop:
         yield f"neighbor {name} capability extended-nexthop"
+    if neighbor.bfd:
+        yield f"neighbor {name} bfd"
+        yield f"neighbor {name} bfd profile lab"
+
+
+def _activate(neighbor):
+    name = neighbor.address or neighbor.interface
+    # Without a policy in both directions FRR neither takes nor sends anything on eBGP (RFC 8212).
+    yield f"neighbor {name} activate"
+    yield f"neighbor {name} route-map VIP-IN in"
+    yield f"neighbor {name} route-map {'VIP-IN' if 'vip' in neighbor.sends else 'NONE'} out"
+    if "default" in neighbor.sends:
+        yield f"neighbor {name} default-originate"
+    if neighbor.add_path:
+        yield f"neighbor {name} addpath-tx-all-paths"

@@ -88,6 +88,14 @@ class Namespace:
                     return True
         return False
 
+    def has_device(self, device):
+        return bool(self.ip("-j", "link", "show", "dev", device, check=False).strip())
+
+    def addresses(self, device):
+        """All addresses of a device, of both families."""
+        (link,) = json.loads(self.ip("-j", "address", "show", "dev", device))
+        return [info["local"] for info in link["addr_info"]]
+
     def pids(self):
         return [int(pid) for pid in run("ip", "netns", "pids", self.name, check=False).split()]
 

@@ -29,16 +29,37 @@ def toml(tables):
     return "\n".join(lines)
 
 
-class Node:
-    """`peers`, `checks` and `vips` are lists of tables with the keys of the configuration.
+class Server:
+    """A namespace with a service in it; with a `certificate` (file, key file) it speaks TLS."""
 
-    With a `certificate` (file, key file) the service speaks TLS."""
-
-    def __init__(self, fabric, role, asn, peers, vips, checks=(), certificate=()):
+    def __init__(self, fabric, role, certificate=(), port=None):
         self.fabric = fabric
         self.role = role
         self.namespace = fabric.namespaces[role]
         self.directory = fabric.path(role, "")[:-1]
+        self.port = port or (443 if certificate else 80)
+        argv = [sys.executable, SERVICE, role, self.port, *certificate]
+        self.service = fabric.process(role, "service", argv)
+
+    def start_service(self):
+        self.service.start()
+        wait_until(f"{self.role}: service listens", self._service_listens)
+
+    def _service_listens(self):
+        port = f":{self.port}"
+        return f"{port} " in self.namespace.run("ss", "-Hltn", "sport", "=", port)
+
+    def kill_service(self):
+        self.service.kill()
+
+
+class Node(Server):
+    """`peers`, `checks` and `vips` are lists of tables with the keys of the configuration."""
+
+    speaker = "anyvip"
+
+    def __init__(self, fabric, role, asn, peers, vips, checks=(), certificate=()):
+        super().__init__(fabric, role, certificate)
         self.control = f"{self.directory}/control.sock"
         self.config = f"{self.directory}/anyvip.toml"
         self.state = f"{self.directory}/state"
@@ -49,9 +70,6 @@ class Node:
             *(("[check]", dict(check)) for check in checks),
             *(("[vip]", dict(vip)) for vip in vips),
         ]
-        self.port = 443 if certificate else 80
-        service = [sys.executable, SERVICE, role, self.port, *certificate]
-        self.service = fabric.process(role, "service", service)
         self.daemon = fabric.process(role, "anyvipd", [f"{BIN}/anyvipd", "-c", self.config])
 
     def table(self, name):
@@ -79,6 +97,13 @@ class Node:
         """The anyvip command, run on this node."""
         return self.namespace.run(f"{BIN}/anyvip", "--socket", self.control, *argv, **options)
 
+    def drain(self):
+        """Returns when the node has ended its drain: no flow is left, or all are silent."""
+        self.anyvip("drain", "--wait")
+
+    def undrain(self):
+        self.anyvip("undrain")
+
     def status(self):
         return json.loads(self.anyvip("--json", "status"))
 
@@ -97,17 +122,6 @@ class Node:
             if peer["name"] == name:
                 return peer
         raise LabError(f"{self.role}: no peer {name}")
-
-    def start_service(self):
-        self.service.start()
-        wait_until(f"{self.role}: service listens", self._service_listens)
-
-    def _service_listens(self):
-        port = f":{self.port}"
-        return f"{port} " in self.namespace.run("ss", "-Hltn", "sport", "=", port)
-
-    def kill_service(self):
-        self.service.kill()
 
     def stop(self):
         """Graceful: returns the daemon's exit status."""

@@ -18,6 +18,9 @@ class Neighbor:
     ttl_security: bool = False
     extended_next_hop: bool = False
     interface: str = ""  # unnumbered; `address` is empty then
+    sends: tuple = ()  # what the router tells it: "vip", "default"
+    add_path: bool = False  # all paths of what it is told (RFC 7911)
+    bfd: bool = False  # 300 ms x 3
 
 
 @dataclasses.dataclass

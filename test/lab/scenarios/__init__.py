@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done to a fabric, what must come of it, and what it costs.
+
+A scenario is a function of a running Lab. It raises LabError when the outcome is wrong, returns its
+figures, and leaves the lab as it was."""
+
+# In the order in which they are run and shown.
+from . import flows  # isort: skip
+from . import failures  # isort: skip
+from . import operation  # isort: skip
+from . import planned  # isort: skip
+from . import servers  # isort: skip
+from .registry import ALL
+
+__all__ = ["ALL", "failures", "flows", "operation", "planned", "servers"]
