@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m interop.bfd [bird] [frr] [ipv4|ipv6|multihop] [fast]`: BFD with real routers.
+"""`python3 -m interop.bfd [bird] [frr] [ipv4|ipv6|multihop] [fast] [link_local]`: real routers.
 
 Each path at 50 ms x 3 through everything; `fast` only brings 10 ms x 3 up."""
 
@@ -10,6 +10,7 @@ from lab.node import require_programs
 from lab.process import LabError
 from lab.report import Report
 
+from . import bfd_link_local
 from .bfd_life import PATHS, BfdLife
 
 ROUTERS = ("bird", "frr")
@@ -30,14 +31,20 @@ def run_path(report, software, kind):
 
 
 def main(names):
-    unknown = set(names) - set(ROUTERS) - set(KINDS)
+    unknown = set(names) - set(ROUTERS) - set(KINDS) - {"link_local"}
     if unknown:
         sys.exit(f"interop.bfd: unknown {', '.join(sorted(unknown))}")
     require_programs()
     report = Report()
-    for software in [name for name in ROUTERS if name in names] or ROUTERS:
+    if names == ["link_local"]:
+        routers = []
+    else:
+        routers = [name for name in ROUTERS if name in names] or ROUTERS
+    for software in routers:
         for kind in [name for name in KINDS if name in names] or KINDS:
             run_path(report, software, kind)
+    if not names or "link_local" in names:
+        bfd_link_local.run(report)
     print(report.summary())
     return 1 if report.failed else 0
 

@@ -4,6 +4,7 @@
 import json
 import signal
 
+from lab.capture import Capture
 from lab.node import Node
 from lab.process import LabError, wait_until
 from lab.router import Neighbor
@@ -74,7 +75,7 @@ class BfdLife:
             ("the link goes down and up", self.link_cut),
             ("the router's BFD is killed and started", self.router_restarted),
             ("our daemon is killed and started", self.node_restarted),
-            ("our daemon stops: AdminDown after the Cease", self.node_stopped),
+            ("our daemon stops: withdraw, Cease, AdminDown in this order", self.node_stopped),
         ]
 
     def details(self):
@@ -219,9 +220,19 @@ class BfdLife:
 
     def node_stopped(self):
         self.arm()
-        status = self.node.daemon.stop(signal.SIGTERM, 20)
+        mac = json.loads(self.node_ns.ip("-j", "link", "show", "dev", "router"))[0]["address"]
+        with Capture(self.router_ns, "node") as capture:
+            status = self.node.daemon.stop(signal.SIGTERM, 20)
+            seen = wait_until("AdminDown on the wire", lambda: ends_of(capture.sent_by(mac)))
         if status != 0:
             raise LabError(f"exit status {status}")
-        log = self.node.daemon.tail(5)
-        if "stopped" not in log:
-            raise LabError(log)
+        if seen != ["UPDATE", "NOTIFICATION", "BFD AdminDown"]:
+            raise LabError(f"order on the wire: {seen}")
+
+
+def ends_of(texts):
+    """The withdraw, the Cease and the first AdminDown, in the order in which they were sent."""
+    if "BFD AdminDown" not in texts:
+        return []
+    wanted = ("UPDATE", "NOTIFICATION", "BFD AdminDown")
+    return [text for text in dict.fromkeys(texts) if text in wanted]
