@@ -14,8 +14,10 @@ Channel::Channel(boost::asio::io_context& io) : socket_(io) {}
 
 Channel::~Channel() = default;
 
-void Channel::async_connect(const HostPort& target, std::function<void(Failure)> connected) {
-    health::async_connect(socket_, target, std::move(connected));
+void Channel::async_connect(const HostPort& target,
+                            std::function<void(Failure)> connected,
+                            Purpose purpose) {
+    health::async_connect(socket_, target, std::move(connected), purpose);
 }
 
 void Channel::async_handshake(const TlsOptions& options,
@@ -57,7 +59,7 @@ void Channel::close(Closing closing) {
         tls_->shut_down();
     }
     if (closing == Closing::Abort && socket_.is_open()) {
-        socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+        reset_on_close(socket_.native_handle());
     }
     socket_.close(ignored);
 }

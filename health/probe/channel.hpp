@@ -35,7 +35,9 @@ class Channel {
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
 
-    void async_connect(const HostPort& target, std::function<void(Failure)> connected);
+    void async_connect(const HostPort& target,
+                       std::function<void(Failure)> connected,
+                       Purpose purpose = Purpose::Exchange);
     /// After `async_connect`. `host` is the name or address to verify and, for a name, to ask for,
     /// unless `options.sni` says otherwise.
     void async_handshake(const TlsOptions& options,

@@ -25,29 +25,50 @@ std::error_code last_error() {
     return {errno, std::system_category()};
 }
 
+/// A descriptor that no loop watches yet.
+class RawSocket {
+  public:
+    explicit RawSocket(const Endpoint::protocol_type& protocol)
+        : descriptor_(::socket(protocol.family(),
+                               protocol.type() | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                               protocol.protocol())) {}
+
+    ~RawSocket() {
+        if (descriptor_ >= 0) {
+            ::close(descriptor_);
+        }
+    }
+
+    RawSocket(const RawSocket&) = delete;
+    RawSocket& operator=(const RawSocket&) = delete;
+
+    [[nodiscard]] int get() const { return descriptor_; }
+
+    std::error_code move_to(StreamSocket& socket, const Endpoint::protocol_type& protocol) {
+        boost::system::error_code error;
+        socket.assign(protocol, descriptor_, error);
+        if (!error) {
+            descriptor_ = -1;
+        }
+        return error;
+    }
+
+  private:
+    int descriptor_;
+};
+
 /// A connect to a dead service on a port of the ephemeral range may meet itself: the kernel picks
 /// the very port as source, and TCP's simultaneous open succeeds with nobody there.
-bool is_self_connected(StreamSocket& socket) {
-    boost::system::error_code local_error;
-    boost::system::error_code remote_error;
-    const Endpoint local = socket.local_endpoint(local_error);
-    const Endpoint remote = socket.remote_endpoint(remote_error);
-    return !local_error && !remote_error && local == remote;
-}
-
-/// Without the calls that asio makes one after another for the same.
-std::error_code open(StreamSocket& socket, const Endpoint::protocol_type& protocol) {
-    const int type = protocol.type() | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    const int descriptor = ::socket(protocol.family(), type, protocol.protocol());
-    if (descriptor < 0) {
-        return last_error();
-    }
-    boost::system::error_code error;
-    socket.assign(protocol, descriptor, error);
-    if (error) {
-        ::close(descriptor);
-    }
-    return error;
+bool is_self_connected(int descriptor) {
+    const auto name_of = [descriptor](auto get_name) {
+        Endpoint endpoint;
+        auto length = static_cast<socklen_t>(endpoint.capacity());
+        if (get_name(descriptor, endpoint.data(), &length) == 0) {
+            endpoint.resize(length);
+        }
+        return endpoint;
+    };
+    return name_of(::getsockname) == name_of(::getpeername);
 }
 
 /// 0, EINPROGRESS or what is wrong. A host that connects to itself has its answer when the call
@@ -67,8 +88,8 @@ int connect_at_once(int descriptor, const Endpoint& endpoint) {
     return second == EALREADY ? EINPROGRESS : second;
 }
 
-Failure outcome_of(StreamSocket& socket, int error, bool is_unix) {
-    if (error == 0 && !is_unix && is_self_connected(socket)) {
+Failure outcome_of(int descriptor, int error, bool is_unix) {
+    if (error == 0 && !is_unix && is_self_connected(descriptor)) {
         error = ECONNREFUSED;
     }
     if (error != 0) {
@@ -88,7 +109,8 @@ int pending_error(StreamSocket& socket) {
 
 void connect_to(StreamSocket& socket,
                 const Endpoint& endpoint,
-                std::function<void(Failure)> connected) {
+                std::function<void(Failure)> connected,
+                Purpose purpose) {
     const bool is_unix = endpoint.protocol().family() == AF_UNIX;
     const auto later = [&](Failure result) {
         boost::asio::post(socket.get_executor(),
@@ -96,20 +118,34 @@ void connect_to(StreamSocket& socket,
                               connected(std::move(result));
                           });
     };
-    if (const std::error_code error = open(socket, endpoint.protocol())) {
+    const auto give_up = [&](const std::error_code& error) {
         later(Result{.detail = "socket: " + error.message(), .is_our_fault = is_exhaustion(error)});
+    };
+    RawSocket raw(endpoint.protocol());
+    if (raw.get() < 0) {
+        give_up(last_error());
         return;
     }
-    const int outcome = connect_at_once(socket.native_handle(), endpoint);
+    const int outcome = connect_at_once(raw.get(), endpoint);
+    if (outcome != EINPROGRESS && purpose == Purpose::Handshake) {
+        reset_on_close(raw.get());
+        later(outcome_of(raw.get(), outcome, is_unix));
+        return;
+    }
+    if (const std::error_code error = raw.move_to(socket, endpoint.protocol())) {
+        give_up(error);
+        return;
+    }
     if (outcome != EINPROGRESS) {
-        later(outcome_of(socket, outcome, is_unix));
+        later(outcome_of(socket.native_handle(), outcome, is_unix));
         return;
     }
     socket.async_wait(StreamSocket::wait_write,
                       [&socket, is_unix, connected = std::move(connected)](
                           const boost::system::error_code& waited) {
                           if (!waited && socket.is_open()) {
-                              connected(outcome_of(socket, pending_error(socket), is_unix));
+                              const int error = pending_error(socket);
+                              connected(outcome_of(socket.native_handle(), error, is_unix));
                           }
                       });
 }
@@ -133,14 +169,15 @@ std::optional<Endpoint> unix_endpoint(const std::string& path) {
 
 void async_connect(StreamSocket& socket,
                    const HostPort& target,
-                   std::function<void(Failure)> connected) {
+                   std::function<void(Failure)> connected,
+                   Purpose purpose) {
     const auto later = [&](Result result) {
         boost::asio::post(socket.get_executor(),
                           [connected, result = std::move(result)] { connected(result); });
     };
     if (!target.unix_path.empty()) {
         if (const auto endpoint = unix_endpoint(target.unix_path)) {
-            connect_to(socket, *endpoint, std::move(connected));
+            connect_to(socket, *endpoint, std::move(connected), purpose);
         } else {
             later(Result{.detail = "unix socket path is too long: " + target.unix_path});
         }
@@ -148,7 +185,7 @@ void async_connect(StreamSocket& socket,
     }
     resolve(socket.get_executor(),
             target.host,
-            [&socket, port = target.port, connected = std::move(connected)](
+            [&socket, port = target.port, connected = std::move(connected), purpose](
                 const std::expected<boost::asio::ip::address, Result>& address) mutable {
                 if (!address) {
                     connected(address.error());
@@ -156,8 +193,14 @@ void async_connect(StreamSocket& socket,
                 }
                 connect_to(socket,
                            Endpoint(boost::asio::ip::tcp::endpoint(*address, port)),
-                           std::move(connected));
+                           std::move(connected),
+                           purpose);
             });
+}
+
+void reset_on_close(int descriptor) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 Result connect_failure(const std::error_code& error, bool is_unix) {

@@ -2,6 +2,7 @@
 // From a target's text to a connected TCP or unix stream socket, or to a result.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 
@@ -17,11 +18,19 @@ using StreamSocket = boost::asio::generic::stream_protocol::socket;
 /// Nothing: done. Otherwise why not.
 using Failure = std::optional<Result>;
 
+/// What the caller wants of the connection. Handshake: to know that it can be had; an answer that
+/// comes at once costs no more than that, and leaves no open socket.
+enum class Purpose : std::uint8_t { Exchange, Handshake };
+
 /// Starts connecting. `connected` is called once from the loop, unless the socket is closed before;
 /// it must keep the socket alive.
 void async_connect(StreamSocket& socket,
                    const HostPort& target,
-                   std::function<void(Failure)> connected);
+                   std::function<void(Failure)> connected,
+                   Purpose purpose = Purpose::Exchange);
+
+/// From now on closing resets the connection (RST).
+void reset_on_close(int descriptor);
 
 /// What a failed connect means.
 [[nodiscard]] Result connect_failure(const std::error_code& error, bool is_unix);

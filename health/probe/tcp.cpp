@@ -28,17 +28,19 @@ class TcpRun : public Run {
             return;
         }
         enter("connect");
-        channel_.async_connect(*address, [self = self()](Failure failure) {
-            if (!self->is_over()) {
-                self->on_connected(std::move(failure));
-            }
-        });
+        channel_.async_connect(
+            *address,
+            [self = self()](Failure failure) {
+                if (!self->is_over()) {
+                    self->on_connected(std::move(failure));
+                }
+            },
+            is_pure_connect() ? Purpose::Handshake : Purpose::Exchange);
     }
 
-    void close() override {
-        const bool is_pure_connect = send_.empty() && expect_.empty();
-        channel_.close(is_pure_connect ? Closing::Abort : Closing::InOrder);
-    }
+    void close() override { channel_.close(is_pure_connect() ? Closing::Abort : Closing::InOrder); }
+
+    [[nodiscard]] bool is_pure_connect() const { return send_.empty() && expect_.empty(); }
 
     void on_connected(Failure failure) {
         if (failure) {
