@@ -248,23 +248,49 @@ void Control::drain(const HttpRequest& request, const Responder& responder) {
         fail(responder, outcome.status, outcome.error);
         return;
     }
-    if (!drain.dry_run) {
-        host_.turn();
+    const auto answer = [this,
+                         responder,
+                         is_waiting = body->is_waiting && !drain.dry_run,
+                         peer = drain.peer,
+                         vips = drain.vips,
+                         outcome] {
+        if (is_waiting && !peer.empty()) {
+            drain_waiters_.add_peer(host_.agent, peer, responder);
+        } else if (is_waiting) {
+            drain_waiters_.add(host_.agent, vips, responder);
+        } else {
+            reply(responder,
+                  json::object{{"changed", to_array(outcome.changed)},
+                               {"notes", to_array(outcome.notes)}});
+        }
+    };
+    if (drain.dry_run) {
+        answer();
+        return;
+    }
+    host_.turn();
+    once_saved([this, responder, answer] {
         if (const std::string problem = host_.persist_error(); !problem.empty()) {
             fail(responder, 507, "drained, but it will not survive a restart: " + problem);
-            return;
+        } else {
+            answer();
         }
+    });
+}
+
+// What was asked for is in force and on disk when the answer says so.
+void Control::once_saved(std::function<void()> answer) {
+    if (host_.is_saved()) {
+        answer();
+    } else {
+        unsaved_.push_back(std::move(answer));
     }
-    if (body->is_waiting && !drain.dry_run && !drain.peer.empty()) {
-        drain_waiters_.add_peer(host_.agent, drain.peer, responder);
-        return;
+}
+
+void Control::after_save() {
+    for (const auto& answer : std::exchange(unsaved_, {})) {
+        answer();
     }
-    if (body->is_waiting && !drain.dry_run) {
-        drain_waiters_.add(host_.agent, drain.vips, responder);
-        return;
-    }
-    reply(responder,
-          json::object{{"changed", to_array(outcome.changed)}, {"notes", to_array(outcome.notes)}});
 }
 
 void Control::undrain(const HttpRequest& request, const Responder& responder) {
@@ -281,12 +307,15 @@ void Control::undrain(const HttpRequest& request, const Responder& responder) {
         fail(responder, outcome.status, outcome.error);
         return;
     }
-    if (const std::string problem = host_.persist_error(); !problem.empty()) {
-        fail(responder, 507, "undrained, but it will not survive a restart: " + problem);
-        return;
-    }
-    reply(responder,
-          json::object{{"changed", to_array(outcome.changed)}, {"notes", to_array(outcome.notes)}});
+    once_saved([this, responder, outcome] {
+        if (const std::string problem = host_.persist_error(); !problem.empty()) {
+            fail(responder, 507, "undrained, but it will not survive a restart: " + problem);
+            return;
+        }
+        reply(responder,
+              json::object{{"changed", to_array(outcome.changed)},
+                           {"notes", to_array(outcome.notes)}});
+    });
 }
 
 void Control::reload(const HttpRequest& request, const Responder& responder) {

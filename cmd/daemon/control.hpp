@@ -34,6 +34,7 @@ struct ControlHost {
     ProcessFacts facts;
     std::function<void()> turn; ///< decide and write out what has changed, now
     std::function<ReloadOutcome(bool dry_run)> reload;
+    std::function<bool()> is_saved;             ///< no drain waits for the disk
     std::function<std::string()> persist_error; ///< of the last Persist; empty: written
     std::function<Pieces()> metrics;
     /// Runs it in a later turn of the loop.
@@ -56,6 +57,9 @@ class Control {
 
     /// A run has ended: answers who waits for it (`anyvip check NAME`).
     void check_finished(std::string_view label);
+
+    /// No drain waits for the disk any more: answers who has asked for one.
+    void after_save();
 
     /// Who waits for a check that is configured no more hears so.
     void after_reload();
@@ -83,6 +87,7 @@ class Control {
     void follow_events(const HttpRequest& request, const Responder& responder);
     void drain(const HttpRequest& request, const Responder& responder);
     void undrain(const HttpRequest& request, const Responder& responder);
+    void once_saved(std::function<void()> answer);
     void reload(const HttpRequest& request, const Responder& responder);
     void
     reset_peer(const HttpRequest& request, const std::string& name, const Responder& responder);
@@ -101,6 +106,7 @@ class Control {
     ControlHost host_;
     std::list<Text> texts_; // each has a few elements written in turn
     std::list<CheckWaiter> check_waiters_;
+    std::vector<std::function<void()>> unsaved_; // answers that wait for the disk
     DrainWaiters drain_waiters_;
 };
 

@@ -23,6 +23,7 @@
 #include "cmd/daemon/control.hpp"
 #include "cmd/daemon/drain_file.hpp"
 #include "cmd/daemon/drain_store.hpp"
+#include "cmd/daemon/drain_writer.hpp"
 #include "cmd/daemon/event_log.hpp"
 #include "cmd/daemon/hooks.hpp"
 #include "cmd/daemon/http_server.hpp"
@@ -91,7 +92,7 @@ class Runtime {
     void execute(const std::vector<Output>& outputs);
     void add_address(const AddAddress& add);
     void remove_address(const RemoveAddress& remove);
-    void persist(const Persist& persist);
+    void persisted(const std::string& problem);
     bool publish();
     void record(const Event& event);
     void log_event(const Event& event);
@@ -122,6 +123,7 @@ class Runtime {
     std::optional<ProbeRunner> probes_;
     std::optional<health::Tripwires> tripwires_;
     std::optional<Measurement> measurement_;
+    std::optional<DrainWriter> drain_writer_;
     std::optional<Control> control_;
     std::unique_ptr<HttpServer> control_socket_;
     std::unique_ptr<HttpServer> public_listener_;
@@ -152,6 +154,8 @@ std::string Runtime::start() {
     }
     const Now now = read_clocks();
     make_state_directory();
+    drain_writer_.emplace(
+        io_, config_.daemon.state_dir, [this](const std::string& problem) { persisted(problem); });
     LoadedDrains drains = load_drains(config_.daemon.state_dir);
     for (const std::string& warning : drains.warnings) {
         log_.warning(warning);
@@ -228,6 +232,7 @@ std::string Runtime::open_api() {
                     {read_clocks().monotonic, ::getpid()},
                     [this] { turn(); },
                     [this](bool is_dry_run) { return reload(is_dry_run); },
+                    [this] { return drain_writer_->is_idle(); },
                     [this] { return persist_error_; },
                     [this] { return metrics_.page(*agent_, log_.dropped()); },
                     [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); },
@@ -351,7 +356,7 @@ void Runtime::execute(const std::vector<Output>& outputs) {
                             [this](const CancelProbe& cancel) { probes_->cancel(cancel.check_id); },
                             [this](const AddAddress& add) { add_address(add); },
                             [this](const RemoveAddress& remove) { remove_address(remove); },
-                            [this](const Persist& state) { persist(state); },
+                            [this](const Persist& persist) { drain_writer_->save(persist.state); },
                             [this](const Measure& measure) { measurement_->apply(measure); },
                             [this](const PeerAdded& added) { peers_->add(added.name); },
                             [this](const PeerRemoved& removed) { peers_->remove(removed.name); },
@@ -376,12 +381,16 @@ void Runtime::remove_address(const RemoveAddress& remove) {
     }
 }
 
-void Runtime::persist(const Persist& persist) {
-    persist_error_ = save_drains(config_.daemon.state_dir, persist.state);
-    if (!persist_error_.empty()) {
-        log_.error("cannot save the drains: " + persist_error_);
+void Runtime::persisted(const std::string& problem) {
+    persist_error_ = problem;
+    if (!problem.empty()) {
+        log_.error("cannot save the drains: " + problem);
     }
-    agent_->persisted(persist_error_, read_clocks());
+    agent_->persisted(problem, read_clocks());
+    turn();
+    if (drain_writer_->is_idle()) {
+        control_->after_save();
+    }
 }
 
 // Returns whether a VIP was withdrawn.

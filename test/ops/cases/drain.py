@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
 import threading
 
 from ..catalogue import case
@@ -297,6 +298,36 @@ def state_unwritable(stage):
     os.unlink(stage.state_dir)
     os.rename(f"{stage.state_dir}.away", stage.state_dir)
     stage.cli("drain", code=0)
+
+
+SLOW_DISK = """
+#include <unistd.h>
+extern "C" int fsync(int descriptor) { (void)descriptor; sleep(3); return 0; }
+"""
+
+
+@case("a disk that takes seconds delays only who asked for a drain", slow=True, start=False,
+      peer={"hold_time": "3s"}, vips=TWO)  # fmt: skip
+def slow_disk(stage):
+    library = f"{stage.directory}/slow_disk.so"
+    subprocess.run(["g++", "-shared", "-fPIC", "-x", "c++", "-", "-o", library],
+                   input=SLOW_DISK, text=True,
+                   check=True)  # fmt: skip
+    stage.env["LD_PRELOAD"] = library
+    stage.start()
+    stage.wait_state("announced")
+    begin = now()
+    drain = stage.cli_background("drain", "www")
+    took = now()
+    for _ in range(20):
+        expect(stage.api("GET", "/v1/status")[0], 200, "status meanwhile")
+    took = (now() - took) / 20
+    expect(took < 0.5, True, f"status took {took:.3f} s meanwhile")
+    expect(stage.vip()["state"], "announced", "not on disk yet, so nothing is done")
+    expect(drain.wait(30), 0, "exit status of the drain")
+    expect(now() - begin > 5, True, "the disk was slow indeed")
+    expect(stage.vip()["drained"], True, "drained")
+    expect(stage.peer()["resets"], 0, "resets of a session with a hold time of 3 s")
 
 
 @case("after kill -9 at any moment a drain that was confirmed holds", slow=True)
