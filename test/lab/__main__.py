@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 from .fabric import Fabric
-from .fabrics import FABRICS, quick_scenarios
+from .fabrics import FABRICS, can_build, quick_scenarios
 from .node import require_programs
 from .process import LabError
 from .report import table
@@ -31,11 +32,12 @@ def say(text=""):
 class Run:
     """The scenarios of one fabric with one router software and one speaker."""
 
-    def __init__(self, fabric, router, speaker, scenarios):
+    def __init__(self, fabric, router, speaker, scenarios, times):
         self.name = fabric
         self.router = router
         self.speaker = speaker
         self.scenarios = scenarios
+        self.times = times
         self.results = []
 
     def all(self):
@@ -49,6 +51,7 @@ class Run:
         with Fabric(f"lab-{self.name}") as fabric:
             try:
                 lab = FABRICS[self.name](fabric, self.router, self.speaker)
+                lab.times = self.times
                 lab.start()
                 lab.wait_all()
             except (LabError, OSError) as error:
@@ -71,7 +74,9 @@ class Run:
         begin = time.monotonic()
         try:
             figures = scenario.act(lab)
-        except (LabError, OSError, ValueError) as error:
+        except Exception as error:  # whatever went wrong, the others are still run
+            if not isinstance(error, LabError):
+                traceback.print_exc()
             self._add(scenario.name, "failed", error=f"{error}")
             return False
         self._add(scenario.name, "passed", took=round(time.monotonic() - begin, 1), **figures)
@@ -155,7 +160,12 @@ def show_table(results):
 
 def run_children(options, fabrics):
     """Each fabric in a process of its own, some at once; ends them all when this one is ended."""
-    waiting = [(fabric, speaker) for speaker in options.speakers for fabric in fabrics]
+    waiting = [
+        (fabric, speaker)
+        for speaker in options.speakers
+        for fabric in fabrics
+        if can_build(fabric, options.router, speaker)
+    ]
     running, results = {}, []
     status = 0
     try:
@@ -166,6 +176,7 @@ def run_children(options, fabrics):
                 argv = [sys.executable, "-m", "lab", fabric, *options.scenarios, "--router",
                         options.router, "--speaker", speaker, "--json", out.name, "--child"]  # fmt: skip
                 argv += ["--quick"] if options.quick else []
+                argv += ["--times", f"{options.times}"]
                 running[subprocess.Popen(argv)] = fabric, speaker, out
             time.sleep(0.05)
             for child in [one for one in running if one.poll() is not None]:
@@ -196,7 +207,7 @@ def parse():
         + "".join(f"  {name:16} {make.__doc__.splitlines()[0]}\n" for name, make in FABRICS.items())
         + "scenarios (* not with --quick):\n"
         + "".join(
-            f"  {one.name:19}{' ' if one.is_quick else '*'} {one.summary}\n" for one in ALL.values()
+            f"  {one.name:20}{' ' if one.is_quick else '*'} {one.summary}\n" for one in ALL.values()
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -208,6 +219,9 @@ def parse():
     parser.add_argument("--json", metavar="FILE", help="write the figures there; - is the output")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds")
     parser.add_argument("--at-once", type=int, default=0, metavar="N", help="fabrics side by side")
+    parser.add_argument(
+        "--times", type=int, default=0, help="repetitions of what is repeated (20; quick: 2)"
+    )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.all == bool(options.fabric):
@@ -216,6 +230,7 @@ def parse():
         parser.error(f"unknown scenario: {', '.join(sorted(unknown))}")
     options.speakers = SPEAKERS if options.speaker == "both" else (options.speaker,)
     options.at_once = options.at_once or (AT_ONCE if options.quick else 1)
+    options.times = options.times or (2 if options.quick else 20)
     return options
 
 
@@ -227,7 +242,7 @@ def main():
     status = 0
     if options.child:
         names = options.scenarios or (quick_scenarios(options.fabric) if options.quick else ALL)
-        results = Run(options.fabric, options.router, options.speaker, names).all()
+        results = Run(options.fabric, options.router, options.speaker, names, options.times).all()
     else:
         fabrics = FABRICS if options.all else [options.fabric]
         results, status = run_children(options, fabrics)

@@ -12,6 +12,16 @@ ROUTER_ID = "10.0.1.1"
 DATABASE_PORT = 5432
 
 
+def web_check(authority):
+    """The same question for both speakers: (keys of a check, shell command)."""
+    if not authority:
+        check = {"type": "http", "url": "http://127.0.0.1:80/"}
+        return check, "curl -sf -o /dev/null http://127.0.0.1/"
+    check = {"type": "http", **TLS_CHECK, "ca_file": authority.certificate}
+    command = f"curl -sf -o /dev/null --cacert {authority.certificate} https://127.0.0.1/"
+    return check, command
+
+
 class Anycast(Lab):
     """`sessions` 1: one session, over the first of the families, carries all; 2: one for each.
 
@@ -49,6 +59,8 @@ class Anycast(Lab):
             neighbors += own
         self.announcers = self.servers = self.nodes
         self.spare = self.nodes[-1] if spare else None
+        self.add_path = add_path
+        self.hops["router"] = {node.role for node in self.nodes}
         self.bfd_role = f"node{nodes}" if bfd else None
         self.router = make_router(
             software, fabric, "router", ROUTER_ASN, ROUTER_ID, neighbors, *ALLOWED
@@ -85,16 +97,9 @@ class Anycast(Lab):
                     bfd=bfd,
                 )
             )
-        certificate = self.certificate(role)
-        if certificate:
-            authority = self.authority.certificate
-            check = {"type": "http", **TLS_CHECK, "ca_file": authority}
-            command = f"curl -sf -o /dev/null --cacert {authority} https://127.0.0.1/"
-        else:
-            check = {"type": "http", "url": "http://127.0.0.1:80/"}
-            command = "curl -sf -o /dev/null http://127.0.0.1/"
+        check, command = web_check(self.authority)
         node = make_node(self.speaker, self.fabric, role, sessions, self.families, check, command,
-                         certificate, database)  # fmt: skip
+                         self.certificate(role), database)  # fmt: skip
         if "ipv4" not in self.families and self.speaker == "anyvip":
             # There is neither an IPv4 peer nor an IPv4 default route to take it from.
             node.table("node")["router_id"] = link.b[0]

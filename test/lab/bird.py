@@ -10,6 +10,7 @@ PROTOCOL = """
 protocol bgp {name} {{
     local as {asn};
     neighbor {address} as {peer_asn};
+    hold time 9;
     # By default a lost session is followed by a minute of silence.
     error wait time 1, 4;
 {options}
@@ -126,6 +127,9 @@ class Bird(Router):
 
     def stop(self):
         self._process.stop()
+
+    def kill(self):
+        self._process.kill()
 
     def ask(self, command):
         text = run("birdc", "-s", self._socket, command, check=False)

@@ -84,6 +84,8 @@ class Fabric:
         namespace = self.namespace(role)
         namespace.sysctl("net.ipv4.ip_forward", 1)
         namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
+        # Its links may go down and come up again.
+        namespace.sysctl("net.ipv6.conf.all.keep_addr_on_down", 1)
         for family in ("ipv4", "ipv6"):
             namespace.sysctl(f"net.{family}.fib_multipath_hash_policy", 3)
             namespace.sysctl(f"net.{family}.fib_multipath_hash_fields", "0x37")
@@ -105,10 +107,12 @@ class Fabric:
             namespace.ip("link", "set", device, "up")
         return link
 
-    def default_route(self, role, link_end):
-        v4, v6 = link_end
-        self.namespaces[role].ip("route", "add", "default", "via", v4)
-        self.namespaces[role].ip("route", "add", "default", "via", v6)
+    def default_route(self, role, *link_ends):
+        """One hop for each end of a link, all of one route."""
+        for hops in zip(*link_ends):
+            words = [word for hop in hops for word in ("nexthop", "via", hop)]
+            family = "-6" if ":" in hops[0] else "-4"
+            self.namespaces[role].ip(family, "route", "add", "default", *words)
 
     def path(self, role, name):
         return f"{self.directory}/{role}/{name}"

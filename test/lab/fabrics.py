@@ -2,7 +2,10 @@
 """The fabrics by name: each a function (Fabric, router's software, speaker) -> Lab."""
 
 from .anycast import Anycast
+from .hybrid import Hybrid
+from .leaf_spine import LeafSpine
 from .scenarios import ALL
+from .unnumbered import Unnumbered
 
 COMMON = {"tls": True, "spare": True, "bfd": True, "shared": True}
 
@@ -14,7 +17,9 @@ def _options(speaker):
 
 def anycast4(fabric, software, speaker):
     """Anycast by ECMP, IPv4: a router and three nodes with the VIP and a TLS service."""
-    return Anycast(fabric, software, families=("ipv4",), speaker=speaker, **_options(speaker))
+    lab = Anycast(fabric, software, families=("ipv4",), speaker=speaker, **_options(speaker))
+    lab.is_measured = True
+    return lab
 
 
 def anycast6(fabric, software, speaker):
@@ -22,10 +27,80 @@ def anycast6(fabric, software, speaker):
     return Anycast(fabric, software, families=("ipv6",), speaker=speaker, **_options(speaker))
 
 
+def dual_one(fabric, software, speaker):
+    """Dual stack: both families of three nodes over one IPv4 session each."""
+    return Anycast(fabric, software, tls=True, sessions=1, speaker=speaker)
+
+
+def dual_two(fabric, software, speaker):
+    """Dual stack: each family over a session of its own."""
+    return Anycast(fabric, software, tls=True, sessions=2, speaker=speaker)
+
+
+def hybrid(fabric, software, speaker):
+    """A router, two load balancers (HAProxy, TLS passed through) with the VIP, three servers."""
+    return Hybrid(fabric, software, speaker)
+
+
+def hybrid2(fabric, software, speaker):
+    """The same with two routers, and an upstream with ECMP over both."""
+    return Hybrid(fabric, software, speaker, routers=2)
+
+
+def leaf_spine(fabric, software, speaker):
+    """Two racks with a ToR each, a spine, four nodes."""
+    return LeafSpine(fabric, software, speaker)
+
+
+def add_path(fabric, software, speaker):
+    """Anycast, and the router shows each node the paths of the others (ADD-PATH)."""
+    return Anycast(fabric, software, families=("ipv4",), tls=True, add_path=True, speaker=speaker)
+
+
+def unnumbered(fabric, software, speaker):
+    """A router and three nodes with nothing but link-local addresses between them (FRR only)."""
+    return Unnumbered(fabric)
+
+
 # What test/run has time for: all that is quick on one fabric, on the others what differs there.
 BASICS = ("spread", "service-killed", "drain")
-QUICK = {"anycast6": (*BASICS, "blackhole-bfd")}
-FABRICS = {"anycast4": anycast4, "anycast6": anycast6}
+QUICK = {
+    "anycast6": (*BASICS, "blackhole-bfd"),
+    "hybrid": (
+        *BASICS,
+        "passthrough",
+        "service-hung",
+        "server-killed",
+        "server-hung",
+        "server-drained",
+        "servers-all-fail",
+    ),
+    "hybrid2": (*BASICS, "router-maintenance", "router-off", "server-drained"),
+    "dual-one": BASICS,
+    "dual-two": BASICS,
+    "leaf-spine": (*BASICS, "router-maintenance"),
+    "unnumbered": BASICS,
+    "add-path": ("all-drained",),
+}
+FABRICS = {
+    "anycast4": anycast4,
+    "anycast6": anycast6,
+    "hybrid": hybrid,
+    "hybrid2": hybrid2,
+    "dual-one": dual_one,
+    "dual-two": dual_two,
+    "leaf-spine": leaf_spine,
+    "unnumbered": unnumbered,
+    "add-path": add_path,
+}
+
+
+def can_build(name, router, speaker):
+    """BIRD and ExaBGP do not learn a neighbor's address from its router advertisements; what
+    ADD-PATH is for, the guard of the last node, ExaBGP does not have."""
+    if speaker == "exabgp":
+        return name not in ("unnumbered", "add-path")
+    return router == "frr" or name != "unnumbered"
 
 
 def quick_scenarios(fabric):

@@ -35,10 +35,13 @@ route-map VIP-IN permit 10
 route-map VIP-IN permit 20
  match ipv6 address prefix-list VIP6
 route-map NONE deny 10
+! It would ask for all routes again some seconds after the start.
+bgp route-map delay-timer 0
 router bgp {asn}
  bgp router-id {router_id}
  bgp bestpath as-path multipath-relax
  no bgp default ipv4-unicast
+ timers bgp 3 9
 {neighbors}
  address-family ipv4 unicast
   maximum-paths 64
@@ -110,6 +113,10 @@ class Frr(Router):
     def stop(self):
         for daemon in reversed(self._daemons):
             daemon.stop()
+
+    def kill(self):
+        for daemon in self._daemons:
+            daemon.kill()
 
     def configure(self, *lines):
         """Lines of configuration, as an operator types them into the running bgpd."""

@@ -88,8 +88,10 @@ class Namespace:
                     return True
         return False
 
-    def has_device(self, device):
-        return bool(self.ip("-j", "link", "show", "dev", device, check=False).strip())
+    def devices(self):
+        """All but the loopback."""
+        found = [link["ifname"] for link in json.loads(self.ip("-j", "link", "show"))]
+        return [name for name in found if name != "lo"]
 
     def addresses(self, device):
         """All addresses of a device, of both families."""

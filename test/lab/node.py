@@ -104,6 +104,12 @@ class Node(Server):
     def undrain(self):
         self.anyvip("undrain")
 
+    def drain_router(self, name):
+        self.anyvip("drain", "--peer", name)
+
+    def undrain_router(self, name):
+        self.anyvip("undrain", "--peer", name)
+
     def status(self):
         return json.loads(self.anyvip("--json", "status"))
 

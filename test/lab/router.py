@@ -66,6 +66,10 @@ class Router:
         """The orderly end that an operator causes."""
         raise NotImplementedError
 
+    def kill(self):
+        """Its end without a word."""
+        raise NotImplementedError
+
     def established(self, address):
         """Whether the session with this neighbor is Established."""
         raise NotImplementedError

@@ -32,11 +32,15 @@ class Session:
         return peer | self.more
 
 
+def make_vip(families):
+    return {"name": "www", "addresses": [VIPS[family] for family in families], "checks": ["web"]}
+
+
 def make_node(
     speaker, fabric, role, sessions, families, check, command, certificate=(), shared=""
 ):
     """`check` for anyvip and `command` for ExaBGP ask the same; `shared`: a dependency's address."""
-    vip = {"name": "www", "addresses": [VIPS[family] for family in families], "checks": ["web"]}
+    vip = make_vip(families)
     peers = [session.table() for session in sessions]
     if speaker == "exabgp":
         for peer, session in zip(peers, sessions):
@@ -47,6 +51,10 @@ def make_node(
     if shared:
         checks.append({"name": "database", "type": "tcp", "target": shared, "scope": "shared"})
         vip["checks"].append("database")
+    return make_anyvip(fabric, role, peers, vip, checks, certificate)
+
+
+def make_anyvip(fabric, role, peers, vip, checks, certificate=()):
     node = Node(fabric, role, NODE_ASN, peers, [vip], checks, certificate)
     # The few requests that a change of routes cuts stay behind as flows without an end.
     node.tables.append(("drain", {"idle": "2s"}))

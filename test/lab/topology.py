@@ -35,6 +35,9 @@ class Lab:
         self.tls = self.authority.context() if tls else None
         self.port = 443 if tls else 80
         self.routers = {}  # role -> Router
+        self.hops = {}  # router's role -> roles to which it can send the VIP
+        self.routers_out = set()  # routers that are not in use at the moment
+        self.default_routes = {}  # router's role -> where its default route leads, as Link.a
         self.entry = "router"  # the first router on the way from the client
         self.announcers = []
         self.servers = []
@@ -43,6 +46,10 @@ class Lab:
         self.client = None
         self.bfd_role = None  # the announcer whose sessions have BFD
         self.speaker = "anyvip"
+        self.add_path = False  # the announcers are shown all paths of the VIP
+        self.static_default = False  # the announcers' default route leads through several routers
+        self.is_measured = False  # the long measurements are made here
+        self.times = 20  # how often they repeat
         self.routes = self.updates = None
 
     def certificate(self, role):
@@ -74,6 +81,14 @@ class Lab:
         """The names of the announcers in use, without some."""
         return sorted(one.role for one in self.active() if one not in but)
 
+    def _wanted(self, roles, router):
+        """The hops that a router has when these announcers have the VIP."""
+        return {
+            hop
+            for hop in self.hops[router] - self.routers_out
+            if hop in roles or (hop in self.hops and self._wanted(roles, hop))
+        }
+
     def reach(self, address, router=None):
         """The announcers to which the routers' kernels send this address, whatever the way."""
         found = set()
@@ -84,20 +99,30 @@ class Lab:
                 found.add(hop)
         return sorted(found)
 
+    def _differences(self, roles, addresses):
+        """Hops that are not as they have to be: {(router, address): hops}."""
+        found = {}
+        for router in set(self.routers) - self.routers_out:
+            for address in addresses:
+                hops = set(self.fabric.namespaces[router].fib(address))
+                if hops != self._wanted(roles, router):
+                    found[router, address] = sorted(hops)
+        return found
+
     def wait_reach(self, roles, deadline=30.0, addresses=None):
-        """Until every address goes to exactly these announcers; returns when that was.
+        """Until every router sends every address to exactly these announcers, by all its ways;
+        returns when that was.
 
         The moment is that of the last change in the kernels, not that of the question."""
         end = time.monotonic() + deadline
-        wanted = sorted(roles)
         while True:
-            found = {one: self.reach(one) for one in addresses or self.addresses}
-            if all(one == wanted for one in found.values()):
+            found = self._differences(roles, addresses or self.addresses)
+            if not found:
                 self.routes.wait(0.02)  # Its event may be a little later than its answer.
                 events = self.routes.since(0)
                 return events[-1].at if events else time.monotonic()
             if time.monotonic() > end:
-                where = ", ".join(wanted) or "nobody"
+                where = ", ".join(roles) or "nobody"
                 raise LabError(f"VIP not sent to {where} within {deadline:g} s; last: {found}")
             self.routes.wait(0.05)
 
@@ -110,23 +135,35 @@ class Lab:
         paths = self.routers[router or self.entry].paths(prefix)
         return sorted(len(path.as_path) for path in paths)
 
+    # ---- routers that are taken out
+
+    def set_links(self, router, state):
+        """All links of a router "down" or "up"; the kernel forgets its static routes with them."""
+        namespace = self.fabric.namespaces[router]
+        for device in namespace.devices():
+            namespace.ip("link", "set", device, state)
+        if state == "up" and router in self.default_routes:
+            self.fabric.default_route(router, self.default_routes[router])
+
     # ---- the path between an announcer and its routers
 
-    def cut(self, node):
-        """Frames between the node and its routers vanish from now on; the links stay up."""
-        for here, device, there, other in self._ends(node):
+    def cut(self, role):
+        """Frames between this namespace and its neighbors vanish; the links stay up."""
+        for here, device, there, other in self._ends(role):
             for address in there.addresses(other):
                 here.ip("neighbor", "replace", address, "lladdr", NOBODY, "dev", device)
 
-    def mend(self, node):
-        for here, device, there, other in self._ends(node):
+    def mend(self, role):
+        for here, device, there, other in self._ends(role):
             for address in there.addresses(other):
                 here.ip("neighbor", "del", address, "dev", device)
 
-    def _ends(self, node):
-        """(namespace, device, namespace at the other end, its device), both ways of each link."""
-        for role in self.routers:
-            router = self.fabric.namespaces[role]
-            if router.has_device(node.role):
-                yield node.namespace, role, router, node.role
-                yield router, node.role, node.namespace, role
+    def _ends(self, role):
+        """(namespace, device, namespace at the other end, its device), both ways of each link.
+
+        A device bears the name of the role at its other end."""
+        own = self.fabric.namespaces[role]
+        for other in own.devices():
+            there = self.fabric.namespaces[other]
+            yield own, other, there, role
+            yield there, role, own, other

@@ -168,6 +168,36 @@ class UpdateCount(_Watcher):
         stream[1] = data
 
 
+class LastPacket(_Watcher):
+    """When the last packet for an IPv4 address came to a namespace; use it as a context manager."""
+
+    def __init__(self, namespace, address):
+        self.last = time.monotonic()
+        wanted = int(ipaddress.IPv4Address(address))
+        # Protocol IPv4, destination: see BGP_ONLY.
+        program = [
+            (0x30, 0, 0, 0),
+            (0x54, 0, 0, 0xF0),
+            (0x15, 0, 3, 0x40),
+            (0x20, 0, 0, 16),
+            (0x15, 0, 1, wanted),
+            (0x06, 0, 0, 64),
+            (0x06, 0, 0, 0),
+        ]
+        super().__init__({"node": _tap(namespace, program)})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _read(self, _, tap):
+        _, (device, _, direction, *_) = tap.recvfrom(64)
+        if device != "lo" and direction != PACKET_OUTGOING:
+            self.last = time.monotonic()
+
+
 def _is_end_of_rib(body):
     return body == bytes(4) or (len(body) in (10, 11) and body[:2] == b"\0\0" and body[5] == 15)
 
@@ -187,12 +217,14 @@ def _segment(packet):
     return (source, source_port, port), sequence, bool(packet[begin + 13] & 2), payload
 
 
-def _tap(namespace):
+def _tap(namespace, instructions=None):
+    """Whole packets of all devices from the network header on, as far as the filter lets them."""
     with namespace.entered():
         tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in BGP_ONLY)
+    instructions = instructions or BGP_ONLY
+    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
     buffer = ctypes.create_string_buffer(program)
-    head = struct.pack("HP", len(BGP_ONLY), ctypes.addressof(buffer))
+    head = struct.pack("HP", len(instructions), ctypes.addressof(buffer))
     tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, head)
     tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     return tap

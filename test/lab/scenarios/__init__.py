@@ -9,7 +9,9 @@ from . import flows  # isort: skip
 from . import failures  # isort: skip
 from . import operation  # isort: skip
 from . import planned  # isort: skip
+from . import routers  # isort: skip
 from . import servers  # isort: skip
+from . import measurements  # isort: skip
 from .registry import ALL
 
-__all__ = ["ALL", "failures", "flows", "operation", "planned", "servers"]
+__all__ = ["ALL", "failures", "flows", "measurements", "operation", "planned", "routers", "servers"]

@@ -59,9 +59,9 @@ def daemon_killed(lab):
 
 def _black_hole(lab, victim, deadline):
     try:
-        cost = under_load(lab, lambda: lab.cut(victim), lab.roles(but=[victim]), deadline)
+        cost = under_load(lab, lambda: lab.cut(victim.role), lab.roles(but=[victim]), deadline)
     finally:
-        lab.mend(victim)
+        lab.mend(victim.role)
     cost.require_none_failed_after(cost.end)
     lab.wait_all()
     return cost

@@ -99,16 +99,3 @@ def node_added(lab):
     left.require_no_stray()
     spare.kill_service()
     return _sum(cost, left) | {"long_flows_cut_percent": round(100 * cut / LONG_FLOWS)}
-
-
-@scenario("router-restart", fits=lambda lab: len(lab.routers) == 1)
-def router_restart(lab):
-    """The only router's BGP software is restarted: seconds from its start until the VIP is back."""
-    router = lab.routers[lab.entry]
-    router.stop()
-    lab.wait_reach([], 20)
-    begin = time.monotonic()
-    router.start()
-    back = lab.wait_all() - begin
-    require(back < 15, f"back only after {back:.1f} s")
-    return {"back_seconds": round(back, 3)}

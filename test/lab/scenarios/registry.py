@@ -37,3 +37,8 @@ def is_anycast(lab):
 
 def is_hybrid(lab):
     return not is_anycast(lab)
+
+
+def has_two_routers(lab):
+    """The first router has more than one way on."""
+    return len(lab.hops[lab.entry] & set(lab.routers)) > 1
