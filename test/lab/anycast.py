@@ -39,6 +39,7 @@ class Anycast(Lab):
         families=("ipv4", "ipv6"),
         spare=False,
         bfd=False,
+        bfd_all=False,
         shared=False,
         add_path=False,
     ):
@@ -53,7 +54,7 @@ class Anycast(Lab):
         database = self._database() if shared else ""
         neighbors = []
         for number in range(1, nodes + spare + 1):
-            has_bfd = bfd and number == nodes
+            has_bfd = bfd_all or (bfd and number == nodes)
             node, own = self._node(f"node{number}", has_bfd, add_path, database)
             self.nodes.append(node)
             neighbors += own

@@ -5,6 +5,7 @@ from .anycast import Anycast
 from .hybrid import Hybrid
 from .leaf_spine import LeafSpine
 from .scenarios import ALL
+from .scenarios.page import TOO_MANY
 from .unnumbered import Unnumbered
 
 COMMON = {"tls": True, "spare": True, "bfd": True, "shared": True}
@@ -57,6 +58,28 @@ def add_path(fabric, software, speaker):
     return Anycast(fabric, software, families=("ipv4",), tls=True, add_path=True, speaker=speaker)
 
 
+def _page(fabric, page):
+    lab = Anycast(fabric, page, tls=True, bfd_all=True, spare=True)
+    lab.is_page = True
+    for node, bandwidth in zip(lab.nodes, ("1Gbit", "1Gbit", "3Gbit", "1Gbit")):
+        node.table("[vip]")["bandwidth"] = bandwidth
+    # Something that is no host route, and more host routes than a node may have.
+    network = {"name": "net", "addresses": ["203.0.113.128/25"], "allow_prefix": True}
+    lab.nodes[0].tables.append(("[vip]", network))
+    lab.spare.tables.append(("[vip]", {"name": "many", "addresses": TOO_MANY}))
+    return lab
+
+
+def page_frr(fabric, software, speaker):
+    """Anycast with what etc/routers/frr.md says as the router's configuration."""
+    return _page(fabric, "page-frr")
+
+
+def page_bird(fabric, software, speaker):
+    """Anycast with what etc/routers/bird.md says as the router's configuration."""
+    return _page(fabric, "page-bird")
+
+
 def unnumbered(fabric, software, speaker):
     """A router and three nodes with nothing but link-local addresses between them (FRR only)."""
     return Unnumbered(fabric)
@@ -81,6 +104,8 @@ QUICK = {
     "leaf-spine": (*BASICS, "router-maintenance"),
     "unnumbered": BASICS,
     "add-path": ("all-drained",),
+    "page-frr": ("router-page",),
+    "page-bird": ("router-page",),
 }
 FABRICS = {
     "anycast4": anycast4,
@@ -92,6 +117,8 @@ FABRICS = {
     "leaf-spine": leaf_spine,
     "unnumbered": unnumbered,
     "add-path": add_path,
+    "page-frr": page_frr,
+    "page-bird": page_bird,
 }
 
 
@@ -99,7 +126,7 @@ def can_build(name, router, speaker):
     """BIRD and ExaBGP do not learn a neighbor's address from its router advertisements; what
     ADD-PATH is for, the guard of the last node, ExaBGP does not have."""
     if speaker == "exabgp":
-        return name not in ("unnumbered", "add-path")
+        return name not in ("unnumbered", "add-path", "page-frr", "page-bird")
     return router == "frr" or name != "unnumbered"
 
 

@@ -110,6 +110,10 @@ class Node(Server):
     def undrain_router(self, name):
         self.anyvip("undrain", "--peer", name)
 
+    def received(self):
+        """Paths of its VIPs that routers have shown it."""
+        return json.loads(self.anyvip("--json", "routes", "--received"))["routes"]
+
     def status(self):
         return json.loads(self.anyvip("--json", "status"))
 

@@ -97,6 +97,8 @@ def make_router(software, *arguments, **options):
     from .frr import Frr
     from .gobgp import GoBgp
     from .openbgpd import OpenBgpd
+    from .pages import PageBird, PageFrr
 
     kinds = {kind.software: kind for kind in (Bird, Frr, GoBgp, OpenBgpd, ExaBgp)}
+    kinds |= {"page-frr": PageFrr, "page-bird": PageBird}
     return kinds[software](*arguments, **options)

@@ -49,6 +49,7 @@ class Lab:
         self.add_path = False  # the announcers are shown all paths of the VIP
         self.static_default = False  # the announcers' default route leads through several routers
         self.is_measured = False  # the long measurements are made here
+        self.is_page = False  # the router runs a page of etc/routers
         self.times = 20  # how often they repeat
         self.routes = self.updates = None
 

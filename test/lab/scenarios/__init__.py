@@ -12,6 +12,7 @@ from . import planned  # isort: skip
 from . import routers  # isort: skip
 from . import servers  # isort: skip
 from . import measurements  # isort: skip
+from . import page  # isort: skip
 from .registry import ALL
 
-__all__ = ["ALL", "failures", "flows", "measurements", "operation", "planned", "routers", "servers"]
+__all__ = ["ALL", "failures", "flows", "measurements", "operation", "page", "planned", "routers", "servers"]

@@ -2,7 +2,6 @@
 """What takes its time: the same again and again, and flows that last."""
 
 import concurrent.futures
-import json
 import statistics
 import subprocess
 import time
@@ -106,7 +105,7 @@ def _wait_seen(lab):
 
     def all_seen():
         for node in lab.active():
-            received = json.loads(node.anyvip("--json", "routes", "--received"))["routes"]
+            received = node.received()
             plain = [path for path in received if not path["graceful_shutdown"]]
             if len(plain) < len(lab.roles()):
                 raise LabError(f"{node.role} sees {received}")
