@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include <unistd.h>
+#include <sys/prctl.h>
 
 #include <boost/program_options.hpp>
 
@@ -103,6 +103,9 @@ int run(const CommandLine& line) {
 } // namespace
 
 int main(int argc, char** argv) {
+    // Passwords are in this memory: no core file, and no check that runs as the same user may look
+    // into it.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     CommandLine line;
     const options::options_description description = describe(line);
     try {

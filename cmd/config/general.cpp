@@ -189,7 +189,7 @@ void read_command(TableReader& reader, std::vector<std::string>& command) {
 void read_user(TableReader& reader, std::string& user) {
     if (reader.read("user", user, to_text) && !user.empty() &&
         !reader.context().host.has_user(user)) {
-        reader.report("user", "names no user of this machine: \"" + user + '"');
+        reader.report("user", "names no user of /etc/passwd: \"" + user + '"');
     }
 }
 

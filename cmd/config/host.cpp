@@ -5,10 +5,10 @@
 #include <cstring>
 #include <fstream>
 
-#include <pwd.h>
 #include <sys/stat.h>
 
 #include "cmd/config/config.hpp"
+#include "health/account/account.hpp"
 
 namespace anyvip::cmd {
 
@@ -46,7 +46,7 @@ class RealHost final : public Host {
     }
 
     bool has_user(const std::string& name) const override {
-        return ::getpwnam(name.c_str()) != nullptr;
+        return health::find_account(name).has_value();
     }
 };
 

@@ -3,17 +3,11 @@
 // number can belong to nobody else.
 #include "health/probe/child.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <optional>
 #include <utility>
 
-#include <fcntl.h>
-#include <pwd.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,14 +26,6 @@ constexpr std::size_t tail_octets = 4096;
 /// More than this is read of no child: the pipe fills, it blocks, and its timeout ends it.
 constexpr std::size_t flood_octets = 1U << 20U;
 
-// Only for service managers: a child that spoke in the daemon's name would confuse them.
-constexpr std::array withheld{"NOTIFY_SOCKET=",
-                              "WATCHDOG_PID=",
-                              "WATCHDOG_USEC=",
-                              "LISTEN_PID=",
-                              "LISTEN_FDS=",
-                              "LISTEN_FDNAMES="};
-
 int& unreaped() {
     static int count = 0; // the loop is one thread
     return count;
@@ -47,114 +33,6 @@ int& unreaped() {
 
 std::error_code last_error() {
     return {errno, std::system_category()};
-}
-
-std::vector<std::string> environment(const std::map<std::string, std::string>& extra) {
-    std::vector<std::string> result;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view text = *entry;
-        const auto name = text.substr(0, text.find('='));
-        const bool is_withheld =
-            std::ranges::any_of(withheld, [&](const char* w) { return text.starts_with(w); });
-        if (!is_withheld && !extra.contains(std::string(name))) {
-            result.emplace_back(text);
-        }
-    }
-    for (const auto& [name, value] : extra) {
-        result.push_back(name + "=" + value);
-    }
-    return result;
-}
-
-/// posix_spawn cannot change the user; util-linux's setpriv can, and drops all privileges with it.
-std::expected<std::vector<std::string>, std::error_code> with_user(const Command& command) {
-    if (command.user.empty()) {
-        return command.argv;
-    }
-    const passwd* entry = ::getpwnam(command.user.c_str());
-    if (entry == nullptr) {
-        return std::unexpected(std::error_code(EINVAL, std::system_category()));
-    }
-    std::vector<std::string> argv{"/usr/bin/setpriv",
-                                  "--reuid=" + std::to_string(entry->pw_uid),
-                                  "--regid=" + std::to_string(entry->pw_gid),
-                                  "--init-groups",
-                                  "--inh-caps=-all",
-                                  "--no-new-privs",
-                                  "--"};
-    argv.insert(argv.end(), command.argv.begin(), command.argv.end());
-    return argv;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-    std::vector<char*> result;
-    result.reserve(strings.size() + 1);
-    for (std::string& text : strings) {
-        result.push_back(text.data());
-    }
-    result.push_back(nullptr);
-    return result;
-}
-
-/// A file in memory: unlike a pipe it can be filled whole before the child reads, so nobody waits
-/// for it.
-std::expected<int, std::error_code> input_file(const std::string& octets) {
-    const int file = octets.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
-                                    : ::memfd_create("input", MFD_CLOEXEC);
-    if (file < 0) {
-        return std::unexpected(last_error());
-    }
-    if (!octets.empty() &&
-        ::pwrite(file, octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size())) {
-        const std::error_code error = last_error();
-        ::close(file);
-        return std::unexpected(error);
-    }
-    return file;
-}
-
-/// Own group, default signals, `input` to read, `output` to print to, nothing else inherited.
-std::expected<pid_t, std::error_code> launch(const Command& command, int output) {
-    auto argv = with_user(command);
-    if (!argv) {
-        return std::unexpected(argv.error());
-    }
-    auto env = environment(command.env);
-    const auto input = input_file(command.input);
-    if (!input) {
-        return std::unexpected(input.error());
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawn_file_actions_adddup2(&actions, *input, STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-    ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setsigdefault(&attributes, &all);
-    ::posix_spawnattr_setpgroup(&attributes, 0);
-    ::posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    pid_t pid = 0;
-    const int error = ::posix_spawn(&pid,
-                                    argv->front().c_str(),
-                                    &actions,
-                                    &attributes,
-                                    pointers(*argv).data(),
-                                    pointers(env).data());
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-    ::close(*input);
-    if (error != 0) {
-        return std::unexpected(std::error_code(error, std::system_category()));
-    }
-    return pid;
 }
 
 } // namespace

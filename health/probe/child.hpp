@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child process of an exec check: own process group, pidfd, one pipe for all that it prints.
+// A child process of an exec check or a hook: own process group, pidfd, one pipe for all that it
+// prints.
 #pragma once
 
 #include <expected>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
-#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
-namespace anyvip::health {
+#include "health/probe/launch.hpp"
 
-struct Command {
-    std::vector<std::string> argv; ///< argv[0] is a path
-    std::map<std::string, std::string> env;
-    std::string user;    ///< empty: ours
-    std::string input{}; ///< standard input; empty: /dev/null
-};
+namespace anyvip::health {
 
 /// How a child ended: exit status, or the signal that killed it.
 struct Ending {

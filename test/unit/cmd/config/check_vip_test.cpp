@@ -140,7 +140,7 @@ TEST_CASE("dns, exec, haproxy, process and file have their own rules") {
     check_one_problem(with_check("type = \"exec\""), "command is missing");
     check_one_problem(with_check("type = \"exec\"\ncommand = [\"/usr/lib/none\"]"), "No such file");
     check_one_problem(with_check("type = \"exec\"\ncommand = [\"/bin/a\"]\nuser = \"nemo\""),
-                      "no user of this machine");
+                      "no user of /etc/passwd");
     const std::string haproxy = "type = \"haproxy\"\nsocket = \"/run/h.sock\"\n";
     CHECK(std::get<health::HaproxyTarget>(check(haproxy + "backend = \"web\"").target).backends ==
           std::vector<std::string>{"web"});

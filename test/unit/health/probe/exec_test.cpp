@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "health/probe/child.hpp"
@@ -175,13 +176,30 @@ TEST_CASE("exec: the last 4 KiB of a long output are kept whole") {
     CHECK(result.output.ends_with("line 1998\nline 1999\n"));
 }
 
-TEST_CASE("exec: `user` drops privileges before the program runs" *
-          doctest::skip(::geteuid() != 0)) {
-    CheckConfig config = script("id -un; grep -c '^CapEff:.0*$' /proc/self/status");
+TEST_CASE("exec: a check has none of our capabilities, also when both are root, and gains none") {
+    const std::string output =
+        probe(script("grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs):' /proc/self/status")).output;
+    CHECK(output == "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
+                    "CapEff:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+}
+
+TEST_CASE("exec: `user` is another user with his groups" * doctest::skip(::geteuid() != 0)) {
+    CheckConfig config = script("id -un; id -G; grep -c '^CapEff:.0*$' /proc/self/status");
     config.user = "nobody";
-    CHECK(probe(config).output == "nobody\n1\n");
+    CHECK(probe(config).output == "nobody\n65534\n1\n");
     config.user = "no-such-user";
-    CHECK(probe(config).outcome == Outcome::Error);
+    const Result result = probe(config);
+    CHECK(result.outcome == Outcome::Error);
+    CHECK(result.detail == "cannot run /bin/sh: no such user in /etc/passwd");
+}
+
+TEST_CASE("exec: nothing but the standard descriptors and no ignored signal is inherited") {
+    const int leak = ::open("/dev/null", O_RDONLY);                   // not close-on-exec
+    CHECK(probe(script("ls /proc/self/fd | wc -l")).output == "4\n"); // the fourth is ls's own
+    ::close(leak);
+    const auto before = std::signal(SIGPIPE, SIG_IGN);
+    CHECK(probe(script("grep SigIgn /proc/self/status")).output == "SigIgn:\t0000000000000000\n");
+    std::signal(SIGPIPE, before);
 }
 
 } // namespace

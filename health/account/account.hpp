@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// User accounts of this machine, as /etc/passwd and /etc/group have them. Not through NSS: a
+// directory server that does not answer would stop the loop, and with it the sessions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace anyvip::health {
+
+struct Account {
+    uid_t user = 0;
+    gid_t group = 0;
+    std::vector<gid_t> groups; ///< all, `group` among them
+};
+
+/// Nothing: /etc/passwd has no such user. Reads two small files; never waits for a network.
+[[nodiscard]] std::optional<Account> find_account(const std::string& name);
+
+/// Empty: /etc/passwd has no user with this number.
+[[nodiscard]] std::string user_name(uid_t user);
+
+} // namespace anyvip::health
