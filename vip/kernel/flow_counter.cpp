@@ -37,16 +37,19 @@ IpAddress address_of(std::uint8_t family, const __be32 (&words)[4]) {
     return address.is_v4_mapped() ? IpAddress::from_octets(std::span(octets).last(4)) : address;
 }
 
-/// Time since data last moved in either direction. A socket without this information has been
-/// closed by its service: the kernel alone keeps it.
+/// Time since data last moved in either direction. What was sent has moved only once the other side
+/// says so: of a flow that the routers have moved to another node nothing is left but our
+/// retransmissions, and each of them would count. A socket without this information has been closed
+/// by its service: the kernel alone keeps it.
 std::optional<std::chrono::milliseconds> idle_of(const nlattr* attribute) {
     const auto octets = octets_of(attribute);
     tcp_info info{};
-    if (octets.size() < offsetof(tcp_info, tcpi_last_ack_recv)) {
+    if (octets.size() < offsetof(tcp_info, tcpi_pmtu)) {
         return std::nullopt;
     }
     std::memcpy(&info, octets.data(), std::min(octets.size(), sizeof info));
-    return std::chrono::milliseconds(std::min(info.tcpi_last_data_recv, info.tcpi_last_data_sent));
+    const auto since_sent = std::max(info.tcpi_last_data_sent, info.tcpi_last_ack_recv);
+    return std::chrono::milliseconds(std::min(info.tcpi_last_data_recv, since_sent));
 }
 
 } // namespace

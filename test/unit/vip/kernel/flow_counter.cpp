@@ -128,6 +128,24 @@ TEST_CASE("the least idle time is that of the flow that spoke last") {
     CHECK(fabric.network.run_until([&] { return fabric.last[vip4].least_idle < 100ms; }));
 }
 
+TEST_CASE("what is sent again and again to a client that does not answer is silence") {
+    Fabric fabric;
+    const auto listener = test::listen_on(endpoint4("203.0.113.10", 8080));
+    const auto client = fabric.connect(endpoint4("203.0.113.10", 8080));
+    const auto service = listener.accept();
+    fabric.client.in([] { REQUIRE(run("ip address del 10.0.0.1/24 dev far0")); });
+    service.send("reply");
+    CHECK(fabric.count()[vip4].flows == 1);
+    auto longest = fabric.last[vip4].least_idle;
+    // Until then the reply has been sent four times, the last time 1.4 s after the first.
+    CHECK(fabric.network.run_until([&] {
+        const auto idle = fabric.last[vip4].least_idle;
+        CHECK(idle >= longest);
+        longest = idle;
+        return idle >= 1600ms;
+    }));
+}
+
 TEST_CASE("an empty set stops the count, a new one begins at once") {
     Fabric fabric;
     (void)fabric.count();
