@@ -14,10 +14,12 @@ import traceback
 
 from .fabric import Fabric
 from .fabrics import FABRICS, can_build, quick_scenarios
+from .figures import cell, markdown
 from .node import require_programs
 from .process import LabError
 from .report import table
 from .scenarios import ALL
+from .scenarios.measure import PER_SECOND
 
 ROUTERS = ("frr", "bird")
 SPEAKERS = ("anyvip", "exabgp")
@@ -127,21 +129,6 @@ def shown(result):
     return ", ".join(known + other).replace(" failed, of", " failed of")
 
 
-def cell(result):
-    """What stands in the table of fabrics and scenarios."""
-    if result["outcome"] != "passed":
-        return {"failed": "FAILED", "cannot": "cannot"}[result["outcome"]]
-    parts = []
-    if "seconds" in result:
-        parts.append("never" if result["seconds"] is None else f"{result['seconds']:.2f} s")
-    elif "back_seconds" in result:
-        parts.append(f"back {result['back_seconds']:.2f} s")
-    for key, unit in (("failed", "failed"), ("updates", "UPD")):
-        if key in result:
-            parts.append(f"{result[key]} {unit}")
-    return ", ".join(parts) or "ok"
-
-
 def show_table(results):
     """Scenarios down, fabrics across; one table for each router software and speaker."""
     for router, speaker in sorted({(one["router"], one["speaker"]) for one in results}):
@@ -153,8 +140,8 @@ def show_table(results):
             for name in ("start", *ALL)
             if any((name, fabric) in cells for fabric in fabrics)
         ]
-        say(f"\n{speaker}, {router}: seconds until out of the routers' kernels, failed requests,")
-        say("UPDATEs of all announcers (way out)\n")
+        say(f"\n{speaker}, {router}: seconds until the routers' kernels had it, failed requests of all,")
+        say("UPDATEs of all announcers\n")
         say(table(rows, ["scenario", *fabrics]))
 
 
@@ -217,6 +204,7 @@ def parse():
     parser.add_argument("--router", choices=ROUTERS, default="frr")
     parser.add_argument("--speaker", choices=(*SPEAKERS, "both"), default="anyvip")
     parser.add_argument("--json", metavar="FILE", help="write the figures there; - is the output")
+    parser.add_argument("--markdown", metavar="FILE", help="write the tables there")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds")
     parser.add_argument("--at-once", type=int, default=0, metavar="N", help="fabrics side by side")
     parser.add_argument(
@@ -247,7 +235,7 @@ def main():
         fabrics = FABRICS if options.all else [options.fabric]
         results, status = run_children(options, fabrics)
         show_table(results)
-    if options.json:
+    if options.json or options.markdown:
         write(options, results)
     if not options.child:
         counts = [sum(one["outcome"] == word for one in results) for word in ("passed", "failed")]
@@ -258,7 +246,14 @@ def main():
 def write(options, results):
     machine = f"{platform.system()} {platform.release()}, {os.cpu_count()} cores"
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    if options.markdown:
+        about = {"machine": machine, "at": at, "router": options.router.upper()}
+        about |= {"command": f"sudo test/lab/run {' '.join(sys.argv[1:])}", "per_second": PER_SECOND}
+        with open(options.markdown, "w") as file:
+            file.write(markdown(results, **about))
     text = json.dumps({"machine": machine, "at": at, "results": results}, indent=1)
+    if not options.json:
+        return
     if options.json == "-":
         say(text)
     else:

@@ -56,15 +56,9 @@ class ExaBgpNode(Server):
         self.daemon = fabric.process(role, "exabgp", ["/usr/sbin/exabgp", self._config], self._env)
 
     def configuration(self):
-        by_family = {"ipv4": [], "ipv6": []}
-        for address in self.vips:
-            by_family["ipv6" if ":" in address else "ipv4"].append(address)
-        text = ""
-        for family, addresses in by_family.items():
-            if addresses:
-                command = self._healthcheck(family, addresses)
-                text += PROCESS.format(name=family, command=command)
-        processes = ", ".join(family for family, addresses in by_family.items() if addresses)
+        commands = self._healthchecks()
+        text = "".join(PROCESS.format(name=name, command=one) for name, one in commands.items())
+        processes = ", ".join(commands)
         for peer, local in zip(self.peers, self.locals):
             families = peer.get("families", ["ipv4", "ipv6"])
             text += NEIGHBOR.format(
@@ -82,15 +76,28 @@ class ExaBgpNode(Server):
         made_up = f"10.255.0.{self.role[-1]}"
         return next((local for local in self.locals if ":" not in local), made_up)
 
-    def _healthcheck(self, family, addresses):
+    def _healthchecks(self):
+        """Name of a process -> its command."""
+        v4 = [address for address in self.vips if ":" not in address]
+        v6 = [address for address in self.vips if ":" in address]
+        commands = {}
+        if v4:
+            commands["ipv4"] = self._healthcheck(v4)
+        # Its `self` is the session's address. What a session of the other family needs is named,
+        # and is another one for each neighbor.
+        named = [peer for peer in self.peers if peer.get("next_hop_ipv6")]
+        if v6 and not named:
+            commands["ipv6"] = self._healthcheck(v6)
+        for number, peer in enumerate(named if v6 else [], 1):
+            more = ["--neighbor", peer["address"], "--next-hop", peer["next_hop_ipv6"]]
+            commands[f"ipv6-{number}"] = self._healthcheck(v6, more)
+        return commands
+
+    def _healthcheck(self, addresses, more=()):
         words = [HEALTHCHECK, "--cmd", shlex.quote(self.command), "--disable", self.maintenance]
         for address in addresses:
             words += ["--ip", f"{address}/{ipaddress.ip_address(address).max_prefixlen}"]
-        # Its `self` is the session's address; what a session of the other family needs is named.
-        own = [peer.get("next_hop_ipv6") for peer in self.peers]
-        if family == "ipv6" and own[0]:
-            words += ["--next-hop", own[0]]
-        return " ".join(words)
+        return " ".join([*words, *more])
 
     def start(self):
         # Its own set-up of addresses fails for IPv6, which has no labels; so the host does it.

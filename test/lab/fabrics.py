@@ -23,6 +23,13 @@ def anycast4(fabric, software, speaker):
     return lab
 
 
+def resilient(fabric, software, speaker):
+    """Anycast behind a router with resilient hashing."""
+    lab = Anycast(fabric, software, families=("ipv4",), tls=True, spare=True, speaker=speaker)
+    lab.is_resilient = lab.is_measured = True
+    return lab
+
+
 def anycast6(fabric, software, speaker):
     """The same in IPv6."""
     return Anycast(fabric, software, families=("ipv6",), speaker=speaker, **_options(speaker))
@@ -99,6 +106,7 @@ QUICK = {
         "servers-all-fail",
     ),
     "hybrid2": (*BASICS, "router-maintenance", "router-off", "server-drained"),
+    "resilient": ("drain", "node-added"),
     "dual-one": BASICS,
     "dual-two": BASICS,
     "leaf-spine": (*BASICS, "router-maintenance"),
@@ -110,6 +118,7 @@ QUICK = {
 FABRICS = {
     "anycast4": anycast4,
     "anycast6": anycast6,
+    "resilient": resilient,
     "hybrid": hybrid,
     "hybrid2": hybrid2,
     "dual-one": dual_one,

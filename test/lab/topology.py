@@ -6,6 +6,7 @@ import time
 
 from .certificates import Authority
 from .process import LabError
+from .resilient import ResilientFib
 from .watch import RouteWatch, UpdateCount
 
 ROUTER_ASN = 65001
@@ -49,6 +50,7 @@ class Lab:
         self.add_path = False  # the announcers are shown all paths of the VIP
         self.static_default = False  # the announcers' default route leads through several routers
         self.is_measured = False  # the long measurements are made here
+        self.is_resilient = False  # the first router hashes resiliently
         self.is_page = False  # the router runs a page of etc/routers
         self.times = 20  # how often they repeat
         self.routes = self.updates = None
@@ -63,6 +65,10 @@ class Lab:
         self.routes = RouteWatch(namespaces, self.addresses)
         self.updates = UpdateCount(namespaces)
         self.fabric.at_exit += [self.routes.close, self.updates.close]
+        if self.is_resilient:
+            entry = self.fabric.namespaces[self.entry]
+            copy = ResilientFib(entry, self.addresses[0], self.routes)
+            self.fabric.at_exit.insert(0, copy.close)
         for router in self.routers.values():
             router.start()
         if self.shared:
