@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Observed paths: what of a received UPDATE concerns our own VIPs.
+// Observed paths: what of a received UPDATE concerns watched prefixes.
 #include "bgp/rib/paths.hpp"
 
 #include <algorithm>
@@ -70,10 +70,12 @@ bool Paths::update(const wire::Update& update, bool four_octet_asn) {
         changed |= withdraw(update.mp_announced);
         return changed;
     }
-    changed |= announce(update, update.announced, update.next_hop, four_octet_asn);
-    const auto mp_next_hop =
-        update.mp_next_hop ? std::optional(update.mp_next_hop->address) : std::nullopt;
-    changed |= announce(update, update.mp_announced, mp_next_hop, four_octet_asn);
+    std::optional<wire::NextHop> next_hop;
+    if (update.next_hop) {
+        next_hop = wire::NextHop{.address = *update.next_hop, .link_local = std::nullopt};
+    }
+    changed |= announce(update, update.announced, next_hop, four_octet_asn);
+    changed |= announce(update, update.mp_announced, update.mp_next_hop, four_octet_asn);
     return changed;
 }
 
@@ -97,7 +99,7 @@ bool Paths::withdraw(wire::NlriRange range) {
 
 bool Paths::announce(const wire::Update& update,
                      wire::NlriRange range,
-                     const std::optional<IpAddress>& next_hop,
+                     const std::optional<wire::NextHop>& next_hop,
                      bool four_octet_asn) {
     bool changed = false;
     std::optional<ObservedPath> path; // made only when one of the prefixes is ours
@@ -111,7 +113,10 @@ bool Paths::announce(const wire::Update& update,
         }
         if (!path) {
             path = observe(update, four_octet_asn);
-            path->next_hop = next_hop;
+            if (next_hop) {
+                path->next_hop = next_hop->address;
+                path->link_local_next_hop = next_hop->link_local;
+            }
         }
         path->path_id = nlri->path_id;
         const auto [slot, is_new] = known.try_emplace(nlri->path_id);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Observations: paths that a peer shows us for our own VIPs. Never installed, never announced
-// (CONTRACT section 3).
+// Observations: paths that a peer shows us for prefixes of interest: our own VIPs, which are never
+// installed and never announced again (CONTRACT section 3), and default routes.
 #pragma once
 
 #include <array>
@@ -17,11 +17,12 @@
 
 namespace anyvip::bgp {
 
-/// One path of one of our VIPs as a peer sent it.
+/// One path of a watched prefix as a peer sent it.
 struct ObservedPath {
     std::uint32_t path_id = 0;
     std::optional<IpAddress> next_hop;
-    std::vector<Asn> as_path; ///< at most 64
+    std::optional<IpAddress> link_local_next_hop; ///< the second address of RFC 2545 §3
+    std::vector<Asn> as_path;                     ///< at most 64
     std::uint32_t path_length = 0;
     std::optional<std::uint32_t> med;
     std::optional<std::uint32_t> local_pref;
@@ -60,7 +61,7 @@ class Paths {
     bool withdraw(wire::NlriRange range);
     bool announce(const wire::Update& update,
                   wire::NlriRange range,
-                  const std::optional<IpAddress>& next_hop,
+                  const std::optional<wire::NextHop>& next_hop,
                   bool four_octet_asn);
 
     std::set<Prefix> watched_;

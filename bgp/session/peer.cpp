@@ -213,6 +213,11 @@ bool Peer::is_established() const {
     return impl_->established() != nullptr;
 }
 
+const Endpoints* Peer::endpoints() const {
+    const Session* session = impl_->established();
+    return session ? &session->endpoints() : nullptr;
+}
+
 bool Peer::can_announce(Family family) const {
     return impl_->routes_.can_announce(family);
 }

@@ -268,6 +268,8 @@ class Peer {
 
     // ---- observation ----
     [[nodiscard]] bool is_established() const;
+    /// Of the Established connection; nullptr when there is none. Valid until the next call.
+    [[nodiscard]] const Endpoints* endpoints() const;
     /// Established, negotiated, and a usable next hop exists.
     [[nodiscard]] bool can_announce(Family family) const;
     [[nodiscard]] PeerStatus status() const;

@@ -18,7 +18,7 @@ constexpr auto end_of_rib_patience = 5s;
 
 Agent::Impl::Impl(Config configured, vip::DrainState restored, std::uint64_t seed, Now now)
     : config(std::move(configured)), checks(outbox, seed), addresses(outbox), peers(outbox, seed),
-      drains(restored), effective(std::move(restored)),
+      default_routes(outbox), drains(restored), effective(std::move(restored)),
       end_of_rib_at(now.monotonic + end_of_rib_patience), last_turn(now.monotonic) {
     peers.replace(config, speaker(), now.monotonic);
     configure_checks({}, now.monotonic);
@@ -50,6 +50,7 @@ void Agent::Impl::settle(Now now) {
     refresh_marked(at);
     refresh_stale(at);
     addresses.tick(limits(), stopping == Stop::Removing, at);
+    default_routes.settle(peers, config.node.asn, stopping >= Stop::Removing, at);
     advance_stop(at);
     if (!end_of_rib_allowed && (checks.all_have_verdict() || at >= end_of_rib_at)) {
         end_of_rib_allowed = true;
@@ -78,6 +79,7 @@ std::optional<Instant> Agent::Impl::next_deadline() const {
     std::optional<Instant> next = earlier(checks.next_deadline(), peers.next_deadline());
     next = earlier(next, deadlines.next());
     next = earlier(next, addresses.next_deadline(limits(), last_turn));
+    next = earlier(next, default_routes.next_deadline());
     next = earlier(next, next_expiry);
     next = earlier(next, file_retry_at);
     next = earlier(next, stop_give_up_at);
@@ -134,6 +136,19 @@ void Agent::address_failed(const Prefix& prefix,
     if (const auto found = impl_->vips.find(vip); found != impl_->vips.end()) {
         impl_->mark(*found->second);
     }
+}
+
+void Agent::default_route_observed(const vip::DefaultRouteKey& key,
+                                   const vip::NextHops& next_hops,
+                                   std::string_view hidden_by,
+                                   Now now) {
+    impl_->default_routes.observed(key, next_hops, hidden_by, now.monotonic);
+}
+
+void Agent::default_route_failed(const vip::DefaultRouteKey& key,
+                                 std::string_view reason,
+                                 Now now) {
+    impl_->default_routes.failed(key, reason, now.monotonic);
 }
 
 vip::DrainReply Agent::drain(const vip::DrainRequest& request, Now now) {

@@ -20,6 +20,7 @@
 #include "cmd/agent/config.hpp"
 #include "health/check.hpp"
 #include "vip/decision.hpp"
+#include "vip/default_route.hpp"
 #include "vip/drain.hpp"
 
 namespace anyvip::cmd {
@@ -60,6 +61,13 @@ struct RemoveAddress {
     std::string interface;
 };
 
+/// The default route of this family and metric shall have exactly these next hops; none: remove it.
+/// Answered by `default_route_observed`, and `default_route_failed` when the kernel refuses a part.
+struct SetDefaultRoute {
+    vip::DefaultRouteKey key;
+    vip::NextHops next_hops;
+};
+
 /// Write the drain state to disk, atomically; answered by `persisted`.
 struct Persist {
     vip::DrainState state;
@@ -97,6 +105,7 @@ using Output = std::variant<StartProbe,
                             CancelProbe,
                             AddAddress,
                             RemoveAddress,
+                            SetDefaultRoute,
                             Persist,
                             Measure,
                             PeerAdded,
@@ -181,6 +190,33 @@ struct PeerView {
     std::string refused; ///< not empty: why no connection may be made at all
 };
 
+/// A learnt default route in the kernel, or on its way there.
+struct DefaultRouteView {
+    struct Hop {
+        vip::NextHop next_hop;
+        std::string peer; ///< that offers it; empty: adopted from a run before
+        bool is_installed = false;
+    };
+
+    vip::DefaultRouteKey key;
+    std::vector<Hop> next_hops;
+    bool is_last = false; ///< no router offers one any more: it stays while the daemon runs
+    Instant since;
+    std::string problem;   ///< empty: fine
+    std::string hidden_by; ///< another program's route that the kernel prefers; empty: none
+};
+
+/// What a router with `default_route` offers.
+struct DefaultRouteOffer {
+    std::string peer;
+    Family family = Family::Ipv4;
+    std::uint32_t metric = 0;
+    std::optional<vip::NextHop> next_hop; ///< nullopt: none that can be used
+    bool is_graceful_shutdown = false;    ///< RFC 8326: only when no other is left
+    bool is_taken_out = false;            ///< `drain --peer`, or about to be reset
+    std::string problem;                  ///< why there is none
+};
+
 enum class NodeState : std::uint8_t { Running, Draining, Drained, Stopping };
 
 /// After each input, and after the peers were told what was `sent` or acknowledged, the shell calls
@@ -189,7 +225,8 @@ enum class NodeState : std::uint8_t { Running, Draining, Drained, Stopping };
 /// has to wait for an output: a route is wanted only after its address was observed, a drain acts
 /// only after it was `persisted`, so the octets of a withdraw may leave first.
 ///
-/// Before the first `settle`: the addresses that are there (`address_observed`) and `drain_file`.
+/// Before the first `settle`: the addresses and own default routes that are there
+/// (`address_observed`, `default_route_observed`) and `drain_file`.
 /// `config.node.router_id` has a value.
 class Agent {
   public:
@@ -209,6 +246,12 @@ class Agent {
                         std::string_view interface,
                         std::string_view reason,
                         Now now);
+    /// What of our default routes is in the kernel; `hidden_by`: what of others it prefers, if any.
+    void default_route_observed(const vip::DefaultRouteKey& key,
+                                const vip::NextHops& next_hops,
+                                std::string_view hidden_by,
+                                Now now);
+    void default_route_failed(const vip::DefaultRouteKey& key, std::string_view reason, Now now);
     [[nodiscard]] vip::DrainReply drain(const vip::DrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
     void drain_file(bool exists, Now now);
@@ -267,6 +310,8 @@ class Agent {
     [[nodiscard]] std::vector<CheckView> checks_at(std::size_t index) const;
     /// How often the configuration was replaced.
     [[nodiscard]] std::uint64_t reload_count() const;
+    [[nodiscard]] std::vector<DefaultRouteView> default_routes() const;
+    [[nodiscard]] std::vector<DefaultRouteOffer> default_route_offers() const;
     [[nodiscard]] NodeState node_state() const;
     [[nodiscard]] const Config& config() const;
     [[nodiscard]] const vip::DrainState& drains() const;

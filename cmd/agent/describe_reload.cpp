@@ -37,6 +37,10 @@ void describe_peers(const Config& before, const Config& after, std::vector<std::
         if (old->session.name != name) {
             lines.push_back("peer " + old->session.name + ": renamed to " + name);
         }
+        if (old->default_route != entry.default_route) {
+            lines.push_back("peer " + name + ": its default route is " +
+                            (entry.default_route ? "installed" : "no longer used"));
+        }
         const std::vector<std::string> keys = reset_keys(*old, entry);
         if (!keys.empty()) {
             lines.push_back("peer " + name + ": its session is reset, because of: " + joined(keys));

@@ -159,6 +159,56 @@ void explain_traffic(const VipRecord& record,
     }
 }
 
+// The answers' way back; without it a VIP is announced and silent.
+void explain_default_routes(const std::vector<DefaultRouteView>& routes,
+                            std::vector<vip::Condition>& conditions) {
+    for (const DefaultRouteView& route : routes) {
+        vip::NextHops installed;
+        for (const DefaultRouteView::Hop& hop : route.next_hops) {
+            if (hop.is_installed) {
+                installed.insert(hop.next_hop);
+            }
+        }
+        std::string value = to_string(installed);
+        value += route.is_last ? "; no router offers it any more, the last one stays" : "";
+        value += route.problem.empty() ? "" : "; " + route.problem;
+        value += route.hidden_by.empty() ? "" : "; hidden by " + route.hidden_by;
+        std::string remedy;
+        if (!route.problem.empty()) {
+            remedy = "end its cause: " + route.problem;
+        } else if (!route.hidden_by.empty()) {
+            remedy = "remove that route, give it a greater metric, or lower default_route_metric";
+        }
+        conditions.push_back({"default route " + to_string(route.key),
+                              std::move(value),
+                              route.problem.empty() && route.hidden_by.empty(),
+                              route.since,
+                              "",
+                              std::move(remedy)});
+    }
+}
+
+// A router that was meant to send one and does not.
+void explain_offers(const std::vector<DefaultRouteOffer>& offers,
+                    const VipRecord& record,
+                    std::vector<vip::Condition>& conditions) {
+    for (const DefaultRouteOffer& offer : offers) {
+        const bool is_of_family = std::ranges::any_of(record.addresses, [&](const auto* slot) {
+            return slot->prefix.family() == offer.family;
+        });
+        if (is_of_family && !offer.next_hop) {
+            conditions.push_back(
+                {"default route " + to_string(vip::default_prefix(offer.family)) + " from " +
+                     offer.peer,
+                 offer.problem,
+                 false,
+                 record.since,
+                 "",
+                 "the router must send one with a next hop on a connected subnet"});
+        }
+    }
+}
+
 } // namespace
 
 std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const {
@@ -191,6 +241,8 @@ std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const 
     for (const PeerRecord* peer : record.peers) {
         explain_peer(record, *peer, conditions);
     }
+    explain_default_routes(default_routes.routes(peers), conditions);
+    explain_offers(DefaultRoutes::offers(peers, config.node.asn), record, conditions);
     explain_traffic(record, last_turn, conditions);
     if (!file_refusal.empty()) {
         conditions.push_back(

@@ -15,6 +15,7 @@
 #include "cmd/agent/agent.hpp"
 #include "cmd/agent/check_set.hpp"
 #include "cmd/agent/deadlines.hpp"
+#include "cmd/agent/default_routes.hpp"
 #include "cmd/agent/keep_last.hpp"
 #include "cmd/agent/outbox.hpp"
 #include "cmd/agent/peer_set.hpp"
@@ -148,6 +149,7 @@ struct Agent::Impl {
     CheckSet checks;
     AddressSet addresses;
     PeerSet peers;
+    DefaultRoutes default_routes;
 
     std::uint64_t last_vip_id = 0;
     std::map<std::uint64_t, std::unique_ptr<VipRecord>> vips;

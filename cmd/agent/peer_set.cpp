@@ -220,7 +220,12 @@ void PeerSet::allow_end_of_rib(Instant now) {
 
 void PeerSet::watch(const std::set<Prefix>& prefixes) {
     for (const auto& record : peers_) {
-        record->peer.watch(prefixes);
+        std::set<Prefix> watched = prefixes;
+        if (record->entry.default_route) {
+            watched.insert(vip::default_prefix(Family::Ipv4));
+            watched.insert(vip::default_prefix(Family::Ipv6));
+        }
+        record->peer.watch(std::move(watched));
     }
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The kernel has this long to take addresses off.
+/// The kernel has this long to take addresses and routes off.
 constexpr auto removal_limit = 1s;
 
 } // namespace
@@ -41,8 +41,10 @@ void Agent::Impl::advance_stop(Instant now) {
         mark_all();
         refresh_marked(now);
         addresses.tick(limits(), true, now);
+        default_routes.settle(peers, config.node.asn, true, now);
     }
-    if (stopping == Stop::Removing && (!addresses.has_owned() || now >= *stop_give_up_at)) {
+    const bool is_clean = !addresses.has_owned() && !default_routes.has_installed();
+    if (stopping == Stop::Removing && (is_clean || now >= *stop_give_up_at)) {
         stopping = Stop::Done;
         stop_give_up_at.reset();
         outbox.outputs.emplace_back(Stopped{});

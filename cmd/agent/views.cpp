@@ -185,6 +185,14 @@ std::uint64_t Agent::reload_count() const {
     return impl_->reload_count;
 }
 
+std::vector<DefaultRouteView> Agent::default_routes() const {
+    return impl_->default_routes.routes(impl_->peers);
+}
+
+std::vector<DefaultRouteOffer> Agent::default_route_offers() const {
+    return DefaultRoutes::offers(impl_->peers, impl_->config.node.asn);
+}
+
 NodeState Agent::node_state() const {
     return impl_->node_state();
 }

@@ -148,6 +148,37 @@ std::string show_checks(const json::value& checks, const Canvas& canvas) {
     return table.is_empty() ? "no checks\n" : table.render(canvas.style);
 }
 
+namespace {
+
+/// Empty when there are none.
+std::string show_default_routes(const json::value& routes, const Canvas& canvas) {
+    TextTable table({"DEFAULT ROUTE", "METRIC", "SINCE", "NEXT HOPS", "REMARK"});
+    for (const json::value& route : elements(routes)) {
+        std::string next_hops;
+        for (const json::value& hop : elements(member(route, "next_hops"))) {
+            next_hops += (next_hops.empty() ? "" : ", ") + text(hop, "address") + " dev " +
+                         text(hop, "interface");
+            next_hops +=
+                member(hop, "installed") == json::value(true) ? "" : " (not in the kernel)";
+        }
+        std::string remark = text(route, "problem");
+        if (remark == "-" && text(route, "hidden_by") != "-") {
+            remark = "hidden by " + text(route, "hidden_by");
+        }
+        if (remark == "-" && member(route, "last") == json::value(true)) {
+            remark = "no router offers it any more";
+        }
+        table.add({{text(route, "prefix")},
+                   {text(route, "metric")},
+                   {age(text(route, "since"), canvas.now)},
+                   {next_hops.empty() ? "-" : next_hops},
+                   {remark}});
+    }
+    return table.is_empty() ? "" : table.render(canvas.style);
+}
+
+} // namespace
+
 std::string show_status(const json::value& document, const Canvas& canvas) {
     const json::value& node = member(document, "node");
     const Cell state = state_cell(node, "state");
@@ -157,7 +188,9 @@ std::string show_status(const json::value& document, const Canvas& canvas) {
                       "), up " + seconds_text(member(node, "uptime_s")) + '\n';
     out += '\n' + show_vips(member(document, "vips"), canvas);
     out += '\n' + show_peers(member(document, "peers"), canvas);
-    return out + '\n' + show_checks(member(document, "checks"), canvas);
+    out += '\n' + show_checks(member(document, "checks"), canvas);
+    const std::string routes = show_default_routes(member(document, "default_routes"), canvas);
+    return routes.empty() ? out : out + '\n' + routes;
 }
 
 std::string show_routes(const json::value& document, const Canvas& canvas) {

@@ -65,7 +65,7 @@ using std::chrono::milliseconds;
 }
 
 /// Everything that hooks can be run for (CONTRACT section 4).
-const std::array<std::string, 17> event_names{"vip.announced",
+const std::array<std::string, 21> event_names{"vip.announced",
                                               "vip.backup",
                                               "vip.withdrawn",
                                               "vip.draining",
@@ -78,6 +78,10 @@ const std::array<std::string, 17> event_names{"vip.announced",
                                               "bfd.up",
                                               "bfd.down",
                                               "address.removed",
+                                              "default_route.adopted",
+                                              "default_route.changed",
+                                              "default_route.removed",
+                                              "default_route.problem",
                                               "config.reloaded",
                                               "config.rejected",
                                               "upgrade.done",

@@ -130,6 +130,22 @@ json::object message_counts(const std::array<std::uint64_t, 6>& counts) {
     return document;
 }
 
+/// What the router offers of what `default_route` asks for; null when it is not asked.
+json::value offers_document(const Agent& agent, std::string_view peer) {
+    json::object document;
+    for (const DefaultRouteOffer& offer : agent.default_route_offers()) {
+        if (offer.peer == peer) {
+            document[to_string(offer.family)] = json::object{
+                {"next_hop",
+                 offer.next_hop ? json::value(to_string(*offer.next_hop)) : json::value(nullptr)},
+                {"graceful_shutdown", offer.is_graceful_shutdown},
+                {"taken_out", offer.is_taken_out},
+                {"problem", null_or(offer.problem)}};
+        }
+    }
+    return document.empty() ? json::value(nullptr) : json::value(std::move(document));
+}
+
 void add_peer_details(json::object& document, const bgp::PeerStatus& status) {
     document["router_id"] =
         status.remote_id ? json::value(bgp::to_string(*status.remote_id)) : json::value(nullptr);
@@ -311,8 +327,29 @@ Pieces status_document(Agent& agent, const ProcessFacts& facts) {
     append_peers(pieces, agent);
     pieces.text(",\"checks\":");
     append_checks(pieces, agent);
-    pieces.text("}");
+    pieces.text(",\"default_routes\":" + json::serialize(default_routes_document(agent)) + "}");
     return pieces;
+}
+
+json::array default_routes_document(const Agent& agent) {
+    json::array routes;
+    for (const DefaultRouteView& view : agent.default_routes()) {
+        json::array next_hops;
+        for (const DefaultRouteView::Hop& hop : view.next_hops) {
+            next_hops.push_back(json::object{{"address", to_string(hop.next_hop.address)},
+                                             {"interface", hop.next_hop.interface},
+                                             {"peer", null_or(hop.peer)},
+                                             {"installed", hop.is_installed}});
+        }
+        routes.push_back(json::object{{"prefix", to_string(vip::default_prefix(view.key.family))},
+                                      {"metric", view.key.metric},
+                                      {"since", to_rfc3339(view.since)},
+                                      {"next_hops", std::move(next_hops)},
+                                      {"last", view.is_last},
+                                      {"problem", null_or(view.problem)},
+                                      {"hidden_by", null_or(view.hidden_by)}});
+    }
+    return routes;
 }
 
 Pieces vips_document(const Agent& agent) {
@@ -351,6 +388,7 @@ json::object peer_document(Agent& agent, std::string_view name) {
     const bgp::PeerStatus status = peer->status();
     json::object document = peer_line(agent, *peer, status);
     add_peer_details(document, status);
+    document["default_route"] = offers_document(agent, name);
     return document;
 }
 

@@ -31,6 +31,8 @@ struct ProcessFacts {
 [[nodiscard]] Pieces peers_document(Agent& agent);
 [[nodiscard]] Pieces checks_document(const Agent& agent);
 
+[[nodiscard]] boost::json::array default_routes_document(const Agent& agent);
+
 /// All details; empty when there is no such name.
 [[nodiscard]] boost::json::object vip_document(const Agent& agent, std::string_view name);
 [[nodiscard]] boost::json::object peer_document(Agent& agent, std::string_view name);

@@ -208,6 +208,17 @@ Pieces Metrics::page(Agent& agent, std::uint64_t log_lines_dropped) const {
     page.each(1, [this, &agent, log_lines_dropped](std::size_t, std::string& text) {
         Exposition out(text);
         write_sessions(out, agent);
+        out.family("anyvip_default_route_next_hops",
+                   "gauge",
+                   "Next hops of the learnt default route that are in the kernel.");
+        for (const DefaultRouteView& view : agent.default_routes()) {
+            const auto installed =
+                std::ranges::count_if(view.next_hops, &DefaultRouteView::Hop::is_installed);
+            out.sample("anyvip_default_route_next_hops",
+                       {{"family", to_string(view.key.family)},
+                        {"metric", std::to_string(view.key.metric)}},
+                       static_cast<std::uint64_t>(installed));
+        }
         out.family("anyvip_withdraw_latency_seconds",
                    "histogram",
                    "From the cause of a withdraw to its last octet handed to the kernel.");

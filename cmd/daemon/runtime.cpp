@@ -38,6 +38,7 @@
 #include "health/probe/tripwires.hpp"
 #include "vip/kernel/address_kernel.hpp"
 #include "vip/kernel/local.hpp"
+#include "vip/kernel/route_kernel.hpp"
 
 namespace anyvip::cmd {
 namespace {
@@ -56,6 +57,8 @@ LogLevel level_of(const Event& event) {
                                                      "peer.down",
                                                      "bfd.down",
                                                      "address.removed",
+                                                     "default_route.removed",
+                                                     "default_route.problem",
                                                      "drain.refused"};
     const auto level =
         std::ranges::find(event.details, "level", &std::pair<std::string, std::string>::first);
@@ -92,6 +95,7 @@ class Runtime {
     void execute(const std::vector<Output>& outputs);
     void add_address(const AddAddress& add);
     void remove_address(const RemoveAddress& remove);
+    void set_default_route(const SetDefaultRoute& wanted);
     void persisted(const std::string& problem);
     bool publish();
     void record(const Event& event);
@@ -118,6 +122,7 @@ class Runtime {
                           }};
     std::optional<Agent> agent_;
     std::optional<vip::kernel::AddressKernel> addresses_;
+    std::optional<vip::kernel::RouteKernel> routes_;
     std::optional<Peers> peers_;
     std::optional<BfdSessions> bfd_;
     std::optional<ProbeRunner> probes_;
@@ -196,6 +201,17 @@ std::string Runtime::start() {
         vip::kernel::AddressOptions{config_.daemon.state_dir, true});
     if (const std::error_code error = addresses_->start()) {
         return "cannot watch addresses through netlink: " + error.message();
+    }
+    routes_.emplace(io_,
+                    vip::kernel::RouteCallbacks{
+                        [this](const vip::kernel::RouteObservation& seen) {
+                            agent_->default_route_observed(
+                                seen.key, seen.next_hops, seen.hidden_by, read_clocks());
+                        },
+                        [this] { turn(); },
+                        [this](const std::string& text) { log_.warning(text); }});
+    if (const std::error_code error = routes_->start()) {
+        log_.warning("cannot look for default routes of a run before: " + error.message());
     }
     tripwires_.emplace(io_, [this](std::uint64_t check_id) {
         agent_->trigger_check(check_id, read_clocks());
@@ -356,6 +372,7 @@ void Runtime::execute(const std::vector<Output>& outputs) {
                             [this](const CancelProbe& cancel) { probes_->cancel(cancel.check_id); },
                             [this](const AddAddress& add) { add_address(add); },
                             [this](const RemoveAddress& remove) { remove_address(remove); },
+                            [this](const SetDefaultRoute& set) { set_default_route(set); },
                             [this](const Persist& persist) { drain_writer_->save(persist.state); },
                             [this](const Measure& measure) { measurement_->apply(measure); },
                             [this](const PeerAdded& added) { peers_->add(added.name); },
@@ -378,6 +395,13 @@ void Runtime::remove_address(const RemoveAddress& remove) {
     if (const std::error_code error = addresses_->remove(remove.prefix, remove.interface)) {
         log_.warning("cannot remove " + to_string(remove.prefix) + " from " + remove.interface +
                      ": " + error.message());
+    }
+}
+
+void Runtime::set_default_route(const SetDefaultRoute& wanted) {
+    const std::string problem = routes_->set(wanted.key, wanted.next_hops);
+    if (!problem.empty()) {
+        agent_->default_route_failed(wanted.key, problem, read_clocks());
     }
 }
 

@@ -13,7 +13,7 @@ from lab.node import require_programs
 from lab.process import LabError
 from lab.report import Report
 
-from . import full_table, peerings, unnumbered, vip_life, weights
+from . import default_route, full_table, peerings, unnumbered, vip_life, weights
 
 GROUPS = {
     **{f"{name}": lambda r, n=name: peerings.run(r, n)
@@ -22,6 +22,7 @@ GROUPS = {
     "bird-vip": lambda r: vip_life.run(r, "bird"),
     "unnumbered": unnumbered.run,
     "weights": weights.run,
+    "default-route": default_route.run,
     "full-table": full_table.run,
 }  # fmt: skip
 # Four, because a group waits most of the time; more and the daemons' own timers would be late.

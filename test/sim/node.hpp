@@ -144,6 +144,7 @@ class Node final : public Host {
     void execute(const cmd::CancelProbe& cancel);
     void execute(const cmd::AddAddress& add);
     void execute(const cmd::RemoveAddress& remove);
+    void execute(const cmd::SetDefaultRoute& set);
     void execute(const cmd::Persist& persist);
     void execute(const cmd::Measure& measure);
     void execute(const cmd::PeerAdded& added);

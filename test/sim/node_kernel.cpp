@@ -141,6 +141,13 @@ void Node::execute(const cmd::RemoveAddress& remove) {
     agent_->address_observed(remove.prefix, remove.interface, false, false, now());
 }
 
+void Node::execute(const cmd::SetDefaultRoute& set) {
+    around_.trace.line(now().monotonic,
+                       "node " + std::to_string(index_) + " route " + to_string(set.key) + ' ' +
+                           to_string(set.next_hops));
+    agent_->default_route_observed(set.key, set.next_hops, "", now());
+}
+
 void Node::take_address(const Prefix& prefix) {
     if (kernel_.erase(prefix) == 0) {
         return;

@@ -29,6 +29,7 @@ class Router {
   public:
     std::size_t asn = 65001;
     bool has_add_path = false;
+    raw::Octets more_capabilities;
     std::map<std::string, RouterRoute> routes;
     std::vector<raw::Octets> notifications; ///< bodies
     std::size_t updates = 0;
@@ -48,6 +49,7 @@ class Router {
                 if (has_add_path) {
                     capabilities = raw::join({capabilities, raw::hex("45 04 0001 01 03")});
                 }
+                capabilities = raw::join({capabilities, more_capabilities});
                 answer = raw::join({answer,
                                     raw::open({.my_as = asn, .capabilities = capabilities}),
                                     raw::keepalive()});

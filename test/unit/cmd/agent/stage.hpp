@@ -96,9 +96,12 @@ class Stage {
     std::string disk_fails;
     bool disk_answers = true;
     std::set<std::string> unreachable; ///< routers
+    std::string be_silent;             ///< a router that sends no KEEPALIVE
     std::optional<std::map<IpAddress, std::uint64_t>> packets;
     std::map<std::string, Router> routers;
-    std::map<Prefix, bool> kernel; ///< present; true: ours
+    std::map<Prefix, bool> kernel;                                ///< present; true: ours
+    std::map<vip::DefaultRouteKey, vip::NextHops> default_routes; ///< ours
+    std::string route_refused;                                    ///< why SetDefaultRoute fails
 
     // What was seen.
     std::vector<std::string> log; ///< outputs and table changes in order
@@ -289,7 +292,7 @@ class Stage {
     void keep_alive() {
         for (auto& [name, router] : routers) {
             bgp::Peer* peer = agent_.find_peer(name);
-            if (peer != nullptr && peer->is_established()) {
+            if (peer != nullptr && peer->is_established() && name != be_silent) {
                 peer->received(bgp::Slot::Outgoing, raw::keepalive(), now().monotonic);
             }
         }
@@ -316,6 +319,19 @@ class Stage {
         REQUIRE(kernel.at(remove.prefix));
         kernel.erase(remove.prefix);
         agent_.address_observed(remove.prefix, remove.interface, false, false, now());
+    }
+
+    void execute(const cmd::SetDefaultRoute& set) {
+        log.push_back("default route " + to_string(set.key) + ' ' + to_string(set.next_hops));
+        if (!route_refused.empty()) {
+            agent_.default_route_failed(set.key, route_refused, now());
+            return;
+        }
+        default_routes[set.key] = set.next_hops;
+        if (set.next_hops.empty()) {
+            default_routes.erase(set.key);
+        }
+        agent_.default_route_observed(set.key, set.next_hops, "", now());
     }
 
     void execute(const cmd::Persist& persist) {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Default routes learnt from routers (`default_route` of a [[peer]]): one for each family and
+// metric, with one next hop for each router that offers it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cmd/agent/deadlines.hpp"
+#include "cmd/agent/outbox.hpp"
+#include "cmd/agent/peer_set.hpp"
+#include "vip/default_route.hpp"
+
+namespace anyvip::cmd {
+
+class DefaultRoutes {
+  public:
+    explicit DefaultRoutes(Outbox& outbox) : outbox_(outbox) {}
+
+    /// What of ours is in the kernel. Before the first `settle`: what a run before left, which is
+    /// adopted. `hidden_by`: another program's route that the kernel prefers; empty: none.
+    void observed(const vip::DefaultRouteKey& key,
+                  const vip::NextHops& next_hops,
+                  std::string_view hidden_by,
+                  Instant now);
+    void failed(const vip::DefaultRouteKey& key, std::string_view reason, Instant now);
+
+    /// Decides and asks. `is_over`: the daemon stops, nothing is wanted any more.
+    void settle(const PeerSet& peers, bgp::Asn local, bool is_over, Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    /// A route of ours is still in the kernel.
+    [[nodiscard]] bool has_installed() const;
+
+    [[nodiscard]] std::vector<DefaultRouteView> routes(const PeerSet& peers) const;
+    /// Of every router with `default_route`, for each family.
+    [[nodiscard]] static std::vector<DefaultRouteOffer> offers(const PeerSet& peers,
+                                                               bgp::Asn local);
+
+  private:
+    /// By metric, then by next hop: who offers it; nullptr: adopted, nobody has offered it yet.
+    using Wanted = std::map<std::uint32_t, std::map<vip::NextHop, const PeerRecord*>>;
+
+    struct Slot {
+        vip::HeldRoute held;
+        std::string hidden_by;
+        std::string told; ///< the last problem that was an event
+        Instant since;
+    };
+
+    [[nodiscard]] Wanted last_of(Family family, const PeerSet& peers) const;
+    void step(const vip::DefaultRouteKey& key, Slot& slot, Instant now);
+    void tell_problem(const vip::DefaultRouteKey& key, Slot& slot, Instant now);
+
+    Outbox& outbox_;
+    std::array<Wanted, 2> wanted_;  ///< by Family, as decided last
+    std::array<bool, 2> is_last_{}; ///< by Family: nobody offers it any more
+    std::map<vip::DefaultRouteKey, Slot> slots_;
+};
+
+} // namespace anyvip::cmd
