@@ -140,8 +140,8 @@ def show_table(results):
             for name in ("start", *ALL)
             if any((name, fabric) in cells for fabric in fabrics)
         ]
-        say(f"\n{speaker}, {router}: seconds until the routers' kernels had it, failed requests of all,")
-        say("UPDATEs of all announcers\n")
+        say(f"\n{speaker}, {router}: seconds until the routers' kernels had it ·")
+        say("requests failed of all · UPDATEs of all announcers\n")
         say(table(rows, ["scenario", *fabrics]))
 
 
@@ -160,10 +160,9 @@ def run_children(options, fabrics):
             while waiting and len(running) < options.at_once:
                 fabric, speaker = waiting.pop(0)
                 out = tempfile.NamedTemporaryFile("r", suffix=".json")
-                argv = [sys.executable, "-m", "lab", fabric, *options.scenarios, "--router",
-                        options.router, "--speaker", speaker, "--json", out.name, "--child"]  # fmt: skip
-                argv += ["--quick"] if options.quick else []
-                argv += ["--times", f"{options.times}"]
+                argv = [sys.executable, "-m", "lab", fabric, *options.scenarios, "--child"]
+                argv += ["--router", options.router, "--speaker", speaker, "--json", out.name]
+                argv += ["--times", f"{options.times}", *(["--quick"] if options.quick else [])]
                 running[subprocess.Popen(argv)] = fabric, speaker, out
             time.sleep(0.05)
             for child in [one for one in running if one.poll() is not None]:
@@ -248,9 +247,9 @@ def write(options, results):
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if options.markdown:
         about = {"machine": machine, "at": at, "router": options.router.upper()}
-        about |= {"command": f"sudo test/lab/run {' '.join(sys.argv[1:])}", "per_second": PER_SECOND}
+        command = f"sudo test/lab/run {' '.join(sys.argv[1:])}"
         with open(options.markdown, "w") as file:
-            file.write(markdown(results, **about))
+            file.write(markdown(results, command=command, per_second=PER_SECOND, **about))
     text = json.dumps({"machine": machine, "at": at, "results": results}, indent=1)
     if not options.json:
         return

@@ -13,8 +13,9 @@ CONFIG = """global
 
 defaults
     timeout connect 1s
-    timeout client 60s
-    timeout server 60s
+    # A flow that the routers have moved away is silent, and a drained server waits for its end.
+    timeout client 10s
+    timeout server 10s
     timeout check 1s
     retries 3
     # A server that does not answer the connect costs a moment, no failure.

@@ -65,16 +65,20 @@ class Hybrid(Lab):
         # It is no router, but its answers leave by two: a dead link is not to be used.
         self.fabric.namespaces[role].sysctl("net.ipv4.conf.all.ignore_routes_with_linkdown", 1)
         self.fabric.namespaces[role].sysctl("net.ipv6.conf.all.ignore_routes_with_linkdown", 1)
+        # ExaBGP installs nothing: its host gets a static route over all routers.
+        learns = self.speaker == "anyvip" and len(self._edges) > 1
         sessions, gateways = [], []
         for number, router in enumerate(self._edges):
             link = self.fabric.link(router, role)
             gateways.append(link.a)
-            sessions.append(Session(router, link, asn=ROUTER_ASN + number))
+            more = {"default_route": True} if learns else {}
+            sessions.append(Session(router, link, asn=ROUTER_ASN + number, more=more))
             self._neighbors[router].append(
                 Neighbor(role, NODE_ASN, link.b[0], sends=("default",))
             )
-        self.fabric.default_route(role, *gateways)
-        self.static_default = len(gateways) > 1
+        if not learns:
+            self.fabric.default_route(role, *gateways)
+            self.static_default = len(gateways) > 1
         addresses = {one.role: self.fabric.link(role, one.role).b[0] for one in self.servers}
         proxy = HaProxy(self.fabric, role, self.port, addresses, self.authority.certificate)
         self.haproxies[role] = proxy

@@ -39,7 +39,7 @@ def make_vip(families):
 def make_node(
     speaker, fabric, role, sessions, families, check, command, certificate=(), shared=""
 ):
-    """`check` for anyvip and `command` for ExaBGP ask the same; `shared`: a dependency's address."""
+    """`check` for anyvip and `command` for ExaBGP ask the same; `shared`: what all depend on."""
     vip = make_vip(families)
     peers = [session.table() for session in sessions]
     if speaker == "exabgp":

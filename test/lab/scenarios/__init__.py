@@ -15,4 +15,5 @@ from . import measurements  # isort: skip
 from . import page  # isort: skip
 from .registry import ALL
 
-__all__ = ["ALL", "failures", "flows", "measurements", "operation", "page", "planned", "routers", "servers"]
+__all__ = ["ALL", "failures", "flows", "measurements", "operation", "page", "planned", "routers"]
+__all__ += ["servers"]
