@@ -8,17 +8,16 @@ from .scenarios import ALL
 from .scenarios.page import TOO_MANY
 from .unnumbered import Unnumbered
 
-COMMON = {"tls": True, "spare": True, "bfd": True, "shared": True}
 
-
-def _options(speaker):
-    # ExaBGP has neither BFD nor a second kind of check.
-    return COMMON | ({"bfd": False, "shared": False} if speaker == "exabgp" else {})
+def _full(speaker):
+    """ExaBGP has neither BFD nor a second kind of check."""
+    own = speaker == "anyvip"
+    return {"tls": True, "spare": True, "bfd": own, "shared": own, "speaker": speaker}
 
 
 def anycast4(fabric, software, speaker):
     """Anycast by ECMP, IPv4: a router and three nodes with the VIP and a TLS service."""
-    lab = Anycast(fabric, software, families=("ipv4",), speaker=speaker, **_options(speaker))
+    lab = Anycast(fabric, software, families=("ipv4",), **_full(speaker))
     lab.is_measured = True
     return lab
 
@@ -32,32 +31,32 @@ def resilient(fabric, software, speaker):
 
 def anycast6(fabric, software, speaker):
     """The same in IPv6."""
-    return Anycast(fabric, software, families=("ipv6",), speaker=speaker, **_options(speaker))
+    return Anycast(fabric, software, families=("ipv6",), **_full(speaker))
 
 
 def dual_one(fabric, software, speaker):
     """Dual stack: both families of three nodes over one IPv4 session each."""
-    return Anycast(fabric, software, tls=True, sessions=1, speaker=speaker)
+    return Anycast(fabric, software, sessions=1, **_full(speaker))
 
 
 def dual_two(fabric, software, speaker):
     """Dual stack: each family over a session of its own."""
-    return Anycast(fabric, software, tls=True, sessions=2, speaker=speaker)
+    return Anycast(fabric, software, sessions=2, **_full(speaker))
 
 
 def hybrid(fabric, software, speaker):
     """A router, two load balancers (HAProxy, TLS passed through) with the VIP, three servers."""
-    return Hybrid(fabric, software, speaker)
+    return Hybrid(fabric, software, speaker, bfd=speaker == "anyvip")
 
 
 def hybrid2(fabric, software, speaker):
     """The same with two routers, and an upstream with ECMP over both."""
-    return Hybrid(fabric, software, speaker, routers=2)
+    return Hybrid(fabric, software, speaker, bfd=speaker == "anyvip", routers=2)
 
 
 def leaf_spine(fabric, software, speaker):
     """Two racks with a ToR each, a spine, four nodes."""
-    return LeafSpine(fabric, software, speaker)
+    return LeafSpine(fabric, software, speaker, bfd=speaker == "anyvip")
 
 
 def add_path(fabric, software, speaker):

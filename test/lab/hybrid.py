@@ -15,7 +15,9 @@ class Hybrid(Lab):
     """`routers` 1: client, router, load balancers. 2: client, upstream, two routers that each peer
     with every load balancer."""
 
-    def __init__(self, fabric, software, speaker="anyvip", routers=1, balancers=2, servers=3):
+    def __init__(
+        self, fabric, software, speaker="anyvip", bfd=False, routers=1, balancers=2, servers=3
+    ):
         super().__init__(fabric, FAMILIES)
         self.speaker = speaker
         self._software = software
@@ -23,6 +25,7 @@ class Hybrid(Lab):
         self._edges = ["router"] if routers == 1 else [f"router{n}" for n in range(1, routers + 1)]
         for role in self._edges:
             fabric.router_namespace(role)
+        self.bfd_role = self.balancers[-1] if bfd else None
         self.entry = "router" if routers == 1 else "upstream"
         self.client = fabric.namespace("client")
         # Neighbors of each router, filled while the links are made.
@@ -72,9 +75,10 @@ class Hybrid(Lab):
             link = self.fabric.link(router, role)
             gateways.append(link.a)
             more = {"default_route": True} if learns else {}
-            sessions.append(Session(router, link, asn=ROUTER_ASN + number, more=more))
+            bfd = role == self.bfd_role
+            sessions.append(Session(router, link, asn=ROUTER_ASN + number, bfd=bfd, more=more))
             self._neighbors[router].append(
-                Neighbor(role, NODE_ASN, link.b[0], sends=("default",))
+                Neighbor(role, NODE_ASN, link.b[0], sends=("default",), bfd=bfd)
             )
         if not learns:
             self.fabric.default_route(role, *gateways)

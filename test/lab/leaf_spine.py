@@ -12,10 +12,11 @@ TOR_ASN = 65100
 
 
 class LeafSpine(Lab):
-    def __init__(self, fabric, software, speaker="anyvip", racks=2, nodes=2):
+    def __init__(self, fabric, software, speaker="anyvip", bfd=False, racks=2, nodes=2):
         super().__init__(fabric, FAMILIES)
         self.speaker = speaker
         self.entry = "spine"
+        self.bfd_role = f"node{racks * nodes}" if bfd else None
         fabric.router_namespace("spine")
         self.client = fabric.namespace("client")
         fabric.default_route("client", fabric.link("spine", "client").a)
@@ -41,13 +42,14 @@ class LeafSpine(Lab):
             self.fabric.namespace(role)
             link = self.fabric.link(tor, role)
             self.fabric.default_route(role, link.a)
-            neighbors.append(Neighbor(role, NODE_ASN, link.b[0]))
+            bfd = role == self.bfd_role
+            neighbors.append(Neighbor(role, NODE_ASN, link.b[0], bfd=bfd))
             self.announcers.append(
                 make_node(
                     self.speaker,
                     self.fabric,
                     role,
-                    [Session(tor, link, asn=asn)],
+                    [Session(tor, link, asn=asn, bfd=bfd)],
                     FAMILIES,
                     *web_check(self.authority),
                     self.certificate(role),

@@ -16,6 +16,7 @@ class Unnumbered(Lab):
         super().__init__(fabric, FAMILIES)
         fabric.router_namespace("router")
         self.client = fabric.namespace("client")
+        self.bfd_role = f"node{nodes}"
         fabric.default_route("client", fabric.link("router", "client").a)
         neighbors = []
         for number in range(1, nodes + 1):
@@ -25,7 +26,8 @@ class Unnumbered(Lab):
             self._bare("router", role)
             self._bare(role, "router")
             self._default_route(role, number)
-            neighbors.append(Neighbor(role, NODE_ASN, "", interface=role))
+            bfd = role == self.bfd_role
+            neighbors.append(Neighbor(role, NODE_ASN, "", interface=role, bfd=bfd))
             self.announcers.append(self._node(role, number))
         self.servers = self.announcers
         self.hops["router"] = {one.role for one in self.announcers}
@@ -50,6 +52,7 @@ class Unnumbered(Lab):
         check, _ = web_check(self.authority)
         vip = make_vip(FAMILIES)
         peer = {"name": "router", "interface": "router", "asn": ROUTER_ASN}
+        peer["bfd"] = role == self.bfd_role
         checks = [{"name": "web", **check, **TIMES}]
         node = make_anyvip(self.fabric, role, [peer], vip, checks, self.certificate(role))
         node.table("node")["router_id"] = f"10.255.0.{number}"
