@@ -57,12 +57,14 @@ class Fabric:
                 return os.makedirs(self.directory, mode=0o755)
 
     def __exit__(self, kind, error, trace):
-        for action in self.at_exit:
-            action()
-        if self.keep and error is None:
-            self._write_owner(pid=None)
-        else:
-            remove(self.id)
+        try:
+            for action in self.at_exit:
+                action()
+        finally:
+            if self.keep and error is None:
+                self._write_owner(pid=None)
+            else:
+                remove(self.id)
 
     def _write_owner(self, pid):
         start = _start_time(pid) if pid else None

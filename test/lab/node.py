@@ -110,6 +110,11 @@ class Node(Server):
     def undrain_router(self, name):
         self.anyvip("undrain", "--peer", name)
 
+    def events(self):
+        """The names of all events so far."""
+        lines = self.anyvip("--json", "events").splitlines()
+        return [json.loads(line)["event"] for line in lines]
+
     def received(self):
         """Paths of its VIPs that routers have shown it."""
         return json.loads(self.anyvip("--json", "routes", "--received"))["routes"]

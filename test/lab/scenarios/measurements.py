@@ -50,7 +50,8 @@ def drain_again(lab):
 @scenario("long-flows", quick=False, fits=lambda lab: lab.is_measured)
 def long_flows(lab):
     """Flows of 30 s: how many a drain cuts, on the node and on the others, and how many a kill."""
-    victim = lab.active()[-1]
+    # Behind resilient hashing a node that has been away has hardly any flow: this one has not.
+    victim = lab.active()[1]
     others = lab.roles(but=[victim])
     figures = {}
     ways = (
