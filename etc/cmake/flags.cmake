@@ -57,8 +57,10 @@ add_library(anyvip_options ALIAS Boost::program_options)
 add_library(anyvip_nl ALIAS PkgConfig::NL)
 
 find_package(OpenSSL REQUIRED)
+# Its headers only: health/probe/openssl.hpp loads the library when a check needs it.
 add_library(anyvip_ssl INTERFACE)
-target_link_libraries(anyvip_ssl INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+target_include_directories(anyvip_ssl SYSTEM INTERFACE ${OPENSSL_INCLUDE_DIR})
+target_link_libraries(anyvip_ssl INTERFACE ${CMAKE_DL_LIBS})
 # Header only, not Debian's shared library: one file includes it, and the daemon maps one library less.
 find_path(TOML_INCLUDE toml++/toml.h REQUIRED)
 add_library(anyvip_toml INTERFACE)

@@ -13,20 +13,23 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
 
+#include "health/probe/openssl.hpp"
 #include "health/probe/run.hpp"
 
 namespace anyvip::health {
 
 namespace {
 
-struct Free {
-    void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
+/// Only after `prepare` has loaded it.
+const OpenSsl& openssl() {
+    return **load_openssl();
+}
 
-    void operator()(SSL* session) const { ::SSL_free(session); }
+struct Free {
+    void operator()(SSL_CTX* context) const { openssl().SSL_CTX_free(context); }
+
+    void operator()(SSL* session) const { openssl().SSL_free(session); }
 };
 
 using Context = std::unique_ptr<SSL_CTX, Free>;
@@ -34,12 +37,12 @@ using Session = std::unique_ptr<SSL, Free>;
 
 /// The first error is the cause, those after it are where it passed through.
 std::string openssl_error(std::string_view fallback) {
-    const unsigned long code = ::ERR_peek_error();
-    ::ERR_clear_error();
+    const unsigned long code = openssl().ERR_peek_error();
+    openssl().ERR_clear_error();
     if (::ERR_GET_LIB(code) == ERR_LIB_SYS) {
         return std::error_code(::ERR_GET_REASON(code), std::system_category()).message();
     }
-    const char* const reason = code == 0 ? nullptr : ::ERR_reason_error_string(code);
+    const char* const reason = code == 0 ? nullptr : openssl().ERR_reason_error_string(code);
     return std::string(reason == nullptr ? fallback : std::string_view(reason));
 }
 
@@ -65,14 +68,17 @@ SSL_CTX* context_for(const std::string& ca_file) {
     if (is_current) {
         return trust.context.get();
     }
-    Context fresh(::SSL_CTX_new(::TLS_client_method()));
+    Context fresh(openssl().SSL_CTX_new(openssl().TLS_client_method()));
     if (!fresh) {
         return nullptr;
     }
-    ::SSL_CTX_set_mode(fresh.get(), SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
-    ::SSL_CTX_set_session_cache_mode(fresh.get(), SSL_SESS_CACHE_OFF);
-    const int loaded = ca_file.empty() ? ::SSL_CTX_set_default_verify_paths(fresh.get())
-                                       : ::SSL_CTX_load_verify_file(fresh.get(), ca_file.c_str());
+    // The macros SSL_CTX_set_mode and SSL_CTX_set_session_cache_mode.
+    openssl().SSL_CTX_ctrl(
+        fresh.get(), SSL_CTRL_MODE, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS, nullptr);
+    openssl().SSL_CTX_ctrl(fresh.get(), SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, nullptr);
+    const int loaded = ca_file.empty()
+                           ? openssl().SSL_CTX_set_default_verify_paths(fresh.get())
+                           : openssl().SSL_CTX_load_verify_file(fresh.get(), ca_file.c_str());
     if (loaded != 1) {
         return nullptr;
     }
@@ -93,9 +99,9 @@ struct TlsSession::Impl {
     /// Calls `step` (an SSL_* call) until it neither wants to read nor to write, then
     /// `done(its result, its SSL_get_error)`.
     template <typename Step, typename Done> void drive(Step step, Done done) {
-        ::ERR_clear_error();
+        openssl().ERR_clear_error();
         const int result = step();
-        const int error = ::SSL_get_error(ssl.get(), result);
+        const int error = openssl().SSL_get_error(ssl.get(), result);
         if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
             done(result, error);
             return;
@@ -127,7 +133,7 @@ void TlsSession::async_handshake(const TlsOptions& options,
                           });
         return;
     }
-    impl_->drive([impl = impl_.get()] { return ::SSL_connect(impl->ssl.get()); },
+    impl_->drive([impl = impl_.get()] { return openssl().SSL_connect(impl->ssl.get()); },
                  [impl = impl_.get(), done = std::move(done)](int result, int error) {
                      done(result == 1 ? Failure{} : Failure(impl->handshake_failure(error)));
                  });
@@ -136,7 +142,7 @@ void TlsSession::async_handshake(const TlsOptions& options,
 void TlsSession::async_write(std::string_view data, std::function<void(std::error_code)> written) {
     impl_->drive(
         [impl = impl_.get(), data] {
-            return ::SSL_write(impl->ssl.get(), data.data(), static_cast<int>(data.size()));
+            return openssl().SSL_write(impl->ssl.get(), data.data(), static_cast<int>(data.size()));
         },
         [written = std::move(written)](int result, int) {
             written(result > 0 ? std::error_code{}
@@ -148,7 +154,8 @@ void TlsSession::async_read(std::array<char, 4096>& chunk,
                             std::function<void(std::error_code, std::string_view)> read) {
     impl_->drive(
         [impl = impl_.get(), &chunk] {
-            return ::SSL_read(impl->ssl.get(), chunk.data(), static_cast<int>(chunk.size()));
+            return openssl().SSL_read(
+                impl->ssl.get(), chunk.data(), static_cast<int>(chunk.size()));
         },
         [&chunk, read = std::move(read)](int result, int error) {
             if (result > 0) {
@@ -162,31 +169,35 @@ void TlsSession::async_read(std::array<char, 4096>& chunk,
 }
 
 void TlsSession::shut_down() {
-    if (impl_->ssl && ::SSL_is_init_finished(impl_->ssl.get()) == 1) {
-        ::SSL_shutdown(impl_->ssl.get());
-        ::ERR_clear_error();
+    if (impl_->ssl && openssl().SSL_is_init_finished(impl_->ssl.get()) == 1) {
+        openssl().SSL_shutdown(impl_->ssl.get());
+        openssl().ERR_clear_error();
     }
 }
 
 std::string TlsSession::version() const {
-    return ::SSL_get_version(impl_->ssl.get());
+    return openssl().SSL_get_version(impl_->ssl.get());
 }
 
 std::optional<int> TlsSession::days_valid() const {
-    const X509* const certificate = ::SSL_get0_peer_certificate(impl_->ssl.get());
+    const X509* const certificate = openssl().SSL_get0_peer_certificate(impl_->ssl.get());
     int days = 0;
     int seconds = 0;
     if (certificate == nullptr ||
-        ::ASN1_TIME_diff(&days, &seconds, nullptr, ::X509_get0_notAfter(certificate)) != 1) {
+        openssl().ASN1_TIME_diff(
+            &days, &seconds, nullptr, openssl().X509_get0_notAfter(certificate)) != 1) {
         return std::nullopt;
     }
     return seconds < 0 ? days - 1 : days;
 }
 
 Failure TlsSession::Impl::prepare(const TlsOptions& options, const std::string& host) {
+    if (const auto loaded = load_openssl(); !loaded) {
+        return Result{.detail = "tls: " + loaded.error(), .is_our_fault = true};
+    }
     SSL_CTX* const context = context_for(options.ca_file);
-    ssl.reset(context == nullptr ? nullptr : ::SSL_new(context));
-    if (!ssl || ::SSL_set_fd(ssl.get(), socket.native_handle()) != 1) {
+    ssl.reset(context == nullptr ? nullptr : openssl().SSL_new(context));
+    if (!ssl || openssl().SSL_set_fd(ssl.get(), socket.native_handle()) != 1) {
         const std::string what =
             options.ca_file.empty() ? "tls" : "tls: ca_file " + options.ca_file;
         return Result{.detail = what + ": " + openssl_error("cannot be set up")};
@@ -198,26 +209,28 @@ Failure TlsSession::Impl::prepare(const TlsOptions& options, const std::string& 
     if (is_name) { // RFC 6066 §3: no literal addresses in SNI
         // The macro SSL_set_tlsext_host_name without its old-style cast.
         std::string copy = name;
-        ::SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, copy.data());
+        openssl().SSL_ctrl(
+            ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, copy.data());
     }
     if (options.verify) {
-        ::SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
+        openssl().SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
         if (is_name) {
-            ::SSL_set1_host(ssl.get(), name.c_str());
+            openssl().SSL_set1_host(ssl.get(), name.c_str());
         } else {
-            ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl.get()), name.c_str());
+            openssl().X509_VERIFY_PARAM_set1_ip_asc(openssl().SSL_get0_param(ssl.get()),
+                                                    name.c_str());
         }
     }
     return {};
 }
 
 Result TlsSession::Impl::handshake_failure(int error) const {
-    const long verdict = ::SSL_get_verify_result(ssl.get());
+    const long verdict = openssl().SSL_get_verify_result(ssl.get());
     std::string why;
-    if (verdict != X509_V_OK && ::SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE) {
-        why = "certificate: " + std::string(::X509_verify_cert_error_string(verdict));
-        ::ERR_clear_error();
-    } else if (error == SSL_ERROR_SYSCALL && ::ERR_peek_error() == 0) {
+    if (verdict != X509_V_OK && openssl().SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE) {
+        why = "certificate: " + std::string(openssl().X509_verify_cert_error_string(verdict));
+        openssl().ERR_clear_error();
+    } else if (error == SSL_ERROR_SYSCALL && openssl().ERR_peek_error() == 0) {
         why = errno != 0 ? std::error_code(errno, std::system_category()).message() : "closed";
     } else {
         why = openssl_error("failed");
