@@ -36,26 +36,27 @@ class Jitter {
     std::minstd_rand random_;
 };
 
-/// Pause after a refused, failed or silent attempt: constant for a while, then growing.
+/// Pause after a refused, failed or silent attempt: constant for a while, then growing with the
+/// outage, so that a router that comes back after two minutes is found in a fraction of a second.
 class ConnectPause {
   public:
     [[nodiscard]] Duration next(const PeerConfig& config, Instant now) {
         if (!failing_since_) {
             failing_since_ = now;
-            pause_ = config.connect_retry;
-        } else if (now - *failing_since_ >= limits::connect_patience) {
-            pause_ *= 2;
         }
-        pause_ =
-            std::min<Duration>(pause_, std::max(config.connect_retry, config.connect_retry_max));
-        return pause_;
+        const Duration first = config.connect_retry;
+        const auto beyond =
+            std::max<Duration>(Duration::zero(), now - *failing_since_ - limits::connect_patience);
+        const auto grown =
+            first + first / limits::connect_growth.count() *
+                        std::chrono::duration_cast<std::chrono::seconds>(beyond).count();
+        return std::min<Duration>(grown, std::max(config.connect_retry, config.connect_retry_max));
     }
 
     void forget() { failing_since_.reset(); }
 
   private:
     std::optional<Instant> failing_since_;
-    Duration pause_{};
 };
 
 /// Back-off after a NOTIFICATION or a protocol error.

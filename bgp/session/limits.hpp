@@ -16,6 +16,8 @@ inline constexpr std::size_t output_octets = std::size_t{64} * 1024;
 
 /// Pauses between attempts start to grow when attempts have failed for so long.
 inline constexpr auto connect_patience = 30s;
+/// From then on they grow by `connect_retry` in this time.
+inline constexpr std::chrono::seconds connect_growth = 90s;
 
 /// Back-off after a NOTIFICATION or a protocol error: doubles from the first to the last; forgotten
 /// after a session that was Established for so long.

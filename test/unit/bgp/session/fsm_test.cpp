@@ -127,7 +127,7 @@ TEST_CASE("F10: a NOTIFICATION is never answered, in no state") {
 TEST_CASE("F11: refused connections are tried every 250 ms, after 30 s more slowly up to 2 s") {
     Bench bench;
     bench.start();
-    while (bench.now < Instant{} + 60s) {
+    while (bench.now < Instant{} + 15min) {
         bench.refuse();
         CHECK(bench.state() == SessionState::Active);
         bench.advance(*bench.peer.next_deadline() - bench.now);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "bgp/session/backoff.hpp"
 #include "test/unit/bgp/session/bench.hpp"
 
 using namespace anyvip;
@@ -208,4 +209,22 @@ TEST_CASE("the same seed gives the same times, another one others") {
     };
     CHECK(times(7) == times(7));
     CHECK(times(7) != times(8));
+}
+
+TEST_CASE("pauses between attempts grow slowly after half a minute, up to connect_retry_max") {
+    bgp::PeerConfig config;
+    config.connect_retry = 250ms;
+    config.connect_retry_max = 2s;
+    bgp::ConnectPause pause;
+    const Instant begin{};
+    CHECK(pause.next(config, begin) == 250ms);
+    CHECK(pause.next(config, begin + 30s) == 250ms);
+    CHECK(pause.next(config, begin + 31s) > 250ms);
+    CHECK(pause.next(config, begin + 119s) < 500ms);
+    CHECK(pause.next(config, begin + 24h) == 2s);
+    CHECK(pause.next(config, begin + 24h * 365) == 2s);
+    pause.forget();
+    CHECK(pause.next(config, begin + 24h * 365) == 250ms);
+    config.connect_retry_max = 100ms; // less than connect_retry: that is the least
+    CHECK(pause.next(config, begin + 24h * 366) == 250ms);
 }
