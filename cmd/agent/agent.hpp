@@ -294,6 +294,8 @@ class Agent {
     [[nodiscard]] std::vector<std::string> peer_names() const; ///< in configuration order
     [[nodiscard]] std::optional<PeerView> peer(std::string_view name) const;
     /// Of these VIPs, by default of all that were ever drained.
+    /// Changes with whatever `drain_progress` says of any VIP.
+    [[nodiscard]] std::uint64_t drain_fingerprint() const;
     [[nodiscard]] std::vector<DrainProgress>
     drain_progress(const std::vector<std::string>& vips = {}) const;
     /// In configuration order, without conditions. An index is good until the next reload.

@@ -110,6 +110,24 @@ std::optional<PeerView> Agent::peer(std::string_view name) const {
     return PeerView{&record->entry, &record->peer, record->use, record->bfd, record->refused};
 }
 
+std::uint64_t Agent::drain_fingerprint() const {
+    std::uint64_t fingerprint = impl_->reload_count;
+    const auto mix = [&](std::uint64_t value) {
+        constexpr std::uint64_t prime = 0x100000001b3; // FNV-1a
+        fingerprint = (fingerprint ^ value) * prime;
+    };
+    for (const VipRecord* record : impl_->order) {
+        mix(static_cast<std::uint64_t>(record->drain.step));
+        mix(static_cast<std::uint64_t>(record->drain.outcome));
+        mix(static_cast<std::uint64_t>(record->drain.since.time_since_epoch().count()));
+        mix(record->traffic.flows.flows);
+        mix(record->traffic.packets);
+        mix(std::uint64_t{record->traffic.flows_counted_at.has_value()} * 2 +
+            std::uint64_t{record->traffic.measured_at.has_value()});
+    }
+    return fingerprint;
+}
+
 std::vector<DrainProgress> Agent::drain_progress(const std::vector<std::string>& vips) const {
     std::vector<DrainProgress> progress;
     for (const VipRecord* record : impl_->order) {

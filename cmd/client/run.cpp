@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "cmd/client/drain_progress.hpp"
 #include "cmd/client/fields.hpp"
@@ -50,6 +51,7 @@ class Run {
     [[nodiscard]] Exit refused(const Response& response) const;
     [[nodiscard]] std::string render(const json::value& document) const;
     [[nodiscard]] Exit show(const json::value& document) const;
+    [[nodiscard]] Exit show_flows_of(const json::value& document) const;
 
     void complain(std::string_view message) const {
         console_.err("anyvip: " + std::string(message) + '\n');
@@ -86,7 +88,8 @@ Exit Run::document() {
     if (!is_success(*response)) {
         return refused(*response);
     }
-    if (invocation_.is_json) {
+    const bool is_one_of_flows = invocation_.view == View::Flows && !invocation_.subject.empty();
+    if (invocation_.is_json && !is_one_of_flows) {
         console_.out(with_line_end(response->body));
         return Exit::Done;
     }
@@ -96,20 +99,23 @@ Exit Run::document() {
         complain("the daemon's answer is not JSON: " + error.message());
         return Exit::Refused;
     }
-    return show(document);
+    return is_one_of_flows ? show_flows_of(document) : show(document);
+}
+
+Exit Run::show_flows_of(const json::value& document) const {
+    for (const json::value& entry : list(document, "flows")) {
+        if (text(entry, "vip") == printable(invocation_.subject)) {
+            console_.out(invocation_.is_json
+                             ? json::serialize(json::object{{"flows", json::array{entry}}}) + "\n"
+                             : show_flows(json::array{entry}, canvas()));
+            return Exit::Done;
+        }
+    }
+    complain("no VIP named " + printable(invocation_.subject));
+    return Exit::Refused;
 }
 
 Exit Run::show(const json::value& document) const {
-    if (invocation_.view == View::Flows && !invocation_.subject.empty()) {
-        for (const json::value& entry : list(document, "flows")) {
-            if (text(entry, "vip") == printable(invocation_.subject)) {
-                console_.out(show_flows(json::array{entry}, canvas()));
-                return Exit::Done;
-            }
-        }
-        complain("no VIP named " + printable(invocation_.subject));
-        return Exit::Refused;
-    }
     console_.out(render(document));
     for (const json::value& note : list(member(document, "notes"), "")) {
         complain(text(note));

@@ -70,7 +70,7 @@ void DrainWaiters::add(const Agent& agent,
                        const std::vector<std::string>& vips,
                        std::shared_ptr<HttpResponder> responder) {
     responder->begin_stream("application/x-ndjson");
-    Waiter waiter{vips, std::move(responder), {}};
+    Waiter waiter{vips, std::move(responder), {}, 0};
     if (!advance(waiter, agent)) {
         waiters_.push_back(std::move(waiter));
     }
@@ -93,11 +93,22 @@ void DrainWaiters::update(Agent& agent) {
 
 // Returns whether the waiter is done.
 bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
+    // Cheap, for this is asked after every turn and of every VIP.
+    const std::uint64_t fingerprint = agent.drain_fingerprint();
+    if (std::exchange(waiter.fingerprint, fingerprint) == fingerprint) {
+        return false;
+    }
     const Now now = read_clocks();
     bool is_running = false;
     int exit = 0;
     std::string why;
-    for (const DrainProgress& progress : agent.drain_progress(waiter.vips)) {
+    const std::vector<DrainProgress> all = agent.drain_progress(waiter.vips);
+    if (all.size() < waiter.vips.size()) {
+        finish(*waiter.responder, 1, "a reload has removed or renamed a VIP; the drain goes on");
+        return true;
+    }
+    std::string steps;
+    for (const DrainProgress& progress : all) {
         json::object document = step_document(progress);
         std::string& last = waiter.last_line[progress.vip];
         if (std::string line = json::serialize(document); line != last) {
@@ -110,9 +121,7 @@ bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
                                    std::chrono::duration<double>(*progress.deadline - now.monotonic)
                                        .count()))
                     : json::value(nullptr);
-            if (!waiter.responder->write(json::serialize(document) + "\n")) {
-                return true; // the client is gone, the drain goes on
-            }
+            steps += json::serialize(document) + "\n";
         }
         is_running = is_running || progress.outcome == DrainOutcome::Running;
         // Cancelled (1) outweighs the deadline (4): the VIP may be in service again.
@@ -121,6 +130,9 @@ bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
             exit = status;
             why = progress.vip + ": " + message_of(progress);
         }
+    }
+    if (!waiter.responder->write(steps)) {
+        return true; // the client is gone, the drain goes on
     }
     if (is_running) {
         return false;
@@ -131,7 +143,11 @@ bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
 
 bool DrainWaiters::advance(PeerWaiter& waiter, Agent& agent) {
     const std::optional<PeerView> view = agent.peer(waiter.peer);
-    if (!view || !agent.drains().peers.contains(waiter.peer)) {
+    if (!view) {
+        finish(*waiter.responder, 1, "a reload has removed or renamed " + waiter.peer);
+        return true;
+    }
+    if (!agent.drains().peers.contains(waiter.peer)) {
         finish(*waiter.responder, 1, waiter.peer + ": the drain was ended");
         return true;
     }

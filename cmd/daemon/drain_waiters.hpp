@@ -32,6 +32,7 @@ class DrainWaiters {
         std::vector<std::string> vips;
         std::shared_ptr<HttpResponder> responder;
         std::map<std::string, std::string> last_line; ///< by VIP, without the time left
+        std::uint64_t fingerprint = 0;                ///< of what it was told last
     };
 
     struct PeerWaiter {

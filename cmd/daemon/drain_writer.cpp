@@ -1,39 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/drain_writer.hpp"
 
+#include <mutex>
 #include <system_error>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
-#include "cmd/daemon/drain_store.hpp"
+#include "cmd/daemon/limits.hpp"
 
 namespace anyvip::cmd {
 
-DrainWriter::DrainWriter(boost::asio::io_context& io, std::filesystem::path directory, Done done)
-    : io_(io), directory_(std::move(directory)), done_(std::move(done)) {}
+// Between the thread and the writer, which may be gone when a disk answers at last.
+struct DrainWriter::Mailbox {
+    std::mutex mutex;
+    DrainWriter* writer;
+};
+
+DrainWriter::DrainWriter(boost::asio::io_context& io, Save save, Done done)
+    : io_(io), save_(std::move(save)), done_(std::move(done)), timer_(io),
+      mailbox_(std::make_shared<Mailbox>()) {
+    mailbox_->writer = this;
+}
 
 DrainWriter::~DrainWriter() {
+    {
+        const std::lock_guard lock(mailbox_->mutex);
+        mailbox_->writer = nullptr;
+    }
     if (thread_.joinable()) {
-        thread_.join();
+        is_overdue_ ? thread_.detach() : thread_.join();
     }
 }
 
 void DrainWriter::save(vip::DrainState state) {
-    waiting_.push_back(std::move(state));
-    if (writing_ == 0) {
-        write();
+    next_ = std::move(state);
+    ++unanswered_;
+    if (is_overdue_) {
+        boost::asio::post(io_, [this] { give_up(); });
+    } else if (writing_for_ == 0) {
+        write(unanswered_);
     }
 }
 
-void DrainWriter::write() {
-    writing_ = waiting_.size();
-    vip::DrainState newest = std::move(waiting_.back());
-    waiting_.clear();
-    const auto work = [this, state = std::move(newest)] {
-        std::string problem = save_drains(directory_, state);
-        boost::asio::post(io_, [this, problem = std::move(problem)] { written(problem); });
+void DrainWriter::write(std::size_t saves) {
+    writing_for_ = saves;
+    is_overdue_ = false;
+    const auto work = [mailbox = mailbox_, save = save_, state = std::move(*next_)] {
+        std::string problem = save(state);
+        const std::lock_guard lock(mailbox->mutex);
+        if (mailbox->writer != nullptr) {
+            boost::asio::post(mailbox->writer->io_, [mailbox, problem = std::move(problem)] {
+                if (mailbox->writer != nullptr) {
+                    mailbox->writer->written(problem);
+                }
+            });
+        }
     };
+    next_.reset();
+    timer_.expires_after(limits::save_time);
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (!error) {
+            is_overdue_ = true;
+            give_up();
+        }
+    });
     try {
         thread_ = std::thread(work);
     } catch (const std::system_error&) {
@@ -41,15 +72,27 @@ void DrainWriter::write() {
     }
 }
 
+void DrainWriter::give_up() {
+    writing_for_ = 0;
+    answer(unanswered_, "the disk does not answer");
+}
+
 void DrainWriter::written(const std::string& problem) {
+    timer_.cancel();
     if (thread_.joinable()) {
         thread_.join();
     }
-    const std::size_t answered = std::exchange(writing_, 0);
-    if (!waiting_.empty()) {
-        write();
+    is_overdue_ = false;
+    const std::size_t answered = std::exchange(writing_for_, 0);
+    if (next_) {
+        write(unanswered_ - answered);
     }
-    for (std::size_t i = 0; i < answered; ++i) {
+    answer(answered, problem);
+}
+
+void DrainWriter::answer(std::size_t count, const std::string& problem) {
+    for (; count > 0; --count) {
+        --unanswered_;
         done_(problem);
     }
 }

@@ -3,13 +3,16 @@
 // withdrawals and the operator do not.
 #pragma once
 
-#include <deque>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "vip/drain.hpp"
 
@@ -17,32 +20,42 @@ namespace anyvip::cmd {
 
 class DrainWriter {
   public:
-    /// The reason why a state could not be saved; empty: it is on disk.
+    /// Writes a state; the reason why it could not, empty: it is on disk. Called from a thread.
+    using Save = std::function<std::string(const vip::DrainState&)>;
     using Done = std::function<void(const std::string& problem)>;
 
-    DrainWriter(boost::asio::io_context& io, std::filesystem::path directory, Done done);
-    /// Waits until what is being written is on disk, and leaves the rest.
+    DrainWriter(boost::asio::io_context& io, Save save, Done done);
+    /// Waits for the write in progress, unless the disk has proved that it does not answer.
     ~DrainWriter();
     DrainWriter(const DrainWriter&) = delete;
     DrainWriter& operator=(const DrainWriter&) = delete;
 
     /// `done` is called from the loop once for each call, in order. Of states that wait for the
-    /// disk only the newest is written, for all of them.
+    /// disk only the newest is written, for all of them. After limits::save_time without an answer
+    /// of the disk they have failed; the newest is still written when it answers again.
     void save(vip::DrainState state);
 
-    /// Everything has been answered.
-    [[nodiscard]] bool is_idle() const { return waiting_.empty() && writing_ == 0; }
+    /// Everything has been answered, in the last of the calls of `done`.
+    [[nodiscard]] bool is_idle() const { return unanswered_ == 0; }
 
   private:
-    void write();
+    struct Mailbox;
+
+    void write(std::size_t saves);
     void written(const std::string& problem);
+    void answer(std::size_t count, const std::string& problem);
+    void give_up();
 
     boost::asio::io_context& io_;
-    std::filesystem::path directory_;
+    Save save_;
     Done done_;
-    std::deque<vip::DrainState> waiting_;
-    std::size_t writing_ = 0; // how many calls the write in progress answers
-    std::thread thread_;      // only while it writes
+    boost::asio::steady_timer timer_;
+    std::optional<vip::DrainState> next_; // to be written after the write in progress
+    std::size_t unanswered_ = 0;
+    std::size_t writing_for_ = 0; // how many of them the write in progress answers
+    bool is_overdue_ = false;     // the write in progress is late, and counts as failed
+    std::thread thread_;          // only while it writes
+    std::shared_ptr<Mailbox> mailbox_;
 };
 
 } // namespace anyvip::cmd

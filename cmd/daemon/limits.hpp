@@ -29,6 +29,9 @@ inline constexpr std::size_t http_stream_backlog_octets = 256 * 1024;
 // VIPs, checks or routes that one turn of the loop writes into an answer.
 inline constexpr std::size_t elements_at_once = 16;
 
+// A disk that needs longer to save a drain does not answer.
+inline constexpr std::chrono::seconds save_time{5};
+
 // Hooks: programs running at once, events waiting for a place, and how long one may take.
 inline constexpr std::size_t hooks_running = 8;
 inline constexpr std::size_t hooks_waiting = 256;

@@ -160,7 +160,11 @@ std::string Runtime::start() {
     const Now now = read_clocks();
     make_state_directory();
     drain_writer_.emplace(
-        io_, config_.daemon.state_dir, [this](const std::string& problem) { persisted(problem); });
+        io_,
+        [directory = config_.daemon.state_dir](const vip::DrainState& state) {
+            return save_drains(directory, state);
+        },
+        [this](const std::string& problem) { persisted(problem); });
     LoadedDrains drains = load_drains(config_.daemon.state_dir);
     for (const std::string& warning : drains.warnings) {
         log_.warning(warning);

@@ -302,7 +302,7 @@ def state_unwritable(stage):
 
 SLOW_DISK = """
 #include <unistd.h>
-extern "C" int fsync(int descriptor) { (void)descriptor; sleep(3); return 0; }
+extern "C" int fsync(int descriptor) { (void)descriptor; sleep(2); return 0; }
 """
 
 
@@ -325,7 +325,7 @@ def slow_disk(stage):
     expect(took < 0.5, True, f"status took {took:.3f} s meanwhile")
     expect(stage.vip()["state"], "announced", "not on disk yet, so nothing is done")
     expect(drain.wait(30), 0, "exit status of the drain")
-    expect(now() - begin > 5, True, "the disk was slow indeed")
+    expect(now() - begin > 3, True, "the disk was slow indeed")
     expect(stage.vip()["drained"], True, "drained")
     expect(stage.peer()["resets"], 0, "resets of a session with a hold time of 3 s")
 

@@ -1,36 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/drain_writer.hpp"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <condition_variable>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
-
-#include "cmd/daemon/drain_store.hpp"
 
 namespace anyvip::test {
 namespace {
 
 using cmd::DrainWriter;
-
-class Directory {
-  public:
-    Directory() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "anyvip-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
-    }
-
-    ~Directory() { std::filesystem::remove_all(path); }
-
-    Directory(const Directory&) = delete;
-    Directory& operator=(const Directory&) = delete;
-
-    std::filesystem::path path;
-};
 
 vip::DrainState drained_for(const std::string& reason) {
     vip::DrainState state;
@@ -39,56 +21,129 @@ vip::DrainState drained_for(const std::string& reason) {
     return state;
 }
 
-} // namespace
+/// A disk that the test can hold.
+class Disk {
+  public:
+    DrainWriter::Save save() {
+        return [this](const vip::DrainState& state) {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [this] { return !is_held_; });
+            written_.push_back(state.node->reason);
+            return problem_;
+        };
+    }
 
-TEST_CASE("each state is answered once, and the newest is what stays on disk") {
-    const Directory directory;
+    void hold(bool is_held) {
+        const std::lock_guard lock(mutex_);
+        is_held_ = is_held;
+        changed_.notify_all();
+    }
+
+    void fail(std::string problem) {
+        const std::lock_guard lock(mutex_);
+        problem_ = std::move(problem);
+    }
+
+    std::vector<std::string> written() {
+        const std::lock_guard lock(mutex_);
+        return written_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool is_held_ = false;
+    std::string problem_;
+    std::vector<std::string> written_;
+};
+
+/// A writer on such a disk, and what it has answered.
+struct Bench {
+    Disk disk;
     boost::asio::io_context io;
     std::vector<std::string> answers;
-    DrainWriter writer(
-        io, directory.path, [&](const std::string& problem) { answers.push_back(problem); });
+    std::size_t idle_at = 0; ///< in which answer it said that it was idle
+    DrainWriter writer{io, disk.save(), [this](const std::string& problem) {
+                           answers.push_back(problem);
+                           if (writer.is_idle() && idle_at == 0) {
+                               idle_at = answers.size();
+                           }
+                       }};
+
+    void run_until_idle() {
+        while (!writer.is_idle()) {
+            io.restart();
+            io.run_one();
+        }
+    }
+};
+
+} // namespace
+
+TEST_CASE("each state is answered once, and the newest is the last one on the disk") {
+    Bench bench;
+    bench.disk.hold(true);
     for (int i = 0; i < 20; ++i) {
-        writer.save(drained_for(std::to_string(i)));
+        bench.writer.save(drained_for(std::to_string(i)));
     }
-    CHECK(answers.empty()); // never from within the call
-    CHECK_FALSE(writer.is_idle());
-    while (!writer.is_idle()) {
-        io.restart();
-        io.run_one();
-    }
-    CHECK(answers == std::vector<std::string>(20));
-    const auto loaded = cmd::load_drains(directory.path);
-    REQUIRE(loaded.state.node);
-    CHECK(loaded.state.node->reason == "19");
+    CHECK(bench.answers.empty()); // never from within the call
+    CHECK_FALSE(bench.writer.is_idle());
+    bench.disk.hold(false);
+    bench.run_until_idle();
+    CHECK(bench.answers == std::vector<std::string>(20));
+    CHECK(bench.idle_at == 20); // not before the last answer
+    CHECK(bench.disk.written() == std::vector<std::string>{"0", "19"});
 }
 
 TEST_CASE("a state that cannot be written is answered with the reason") {
-    const Directory directory;
-    boost::asio::io_context io;
-    std::vector<std::string> answers;
-    std::ofstream(directory.path / "file") << "no directory";
-    DrainWriter writer(io, directory.path / "file" / "below", [&](const std::string& why) {
-        answers.push_back(why);
-    });
-    writer.save(drained_for("x"));
-    while (!writer.is_idle()) {
-        io.restart();
-        io.run_one();
-    }
-    REQUIRE(answers.size() == 1);
-    CHECK_FALSE(answers[0].empty());
+    Bench bench;
+    bench.disk.fail("no space left on device");
+    bench.writer.save(drained_for("x"));
+    bench.run_until_idle();
+    CHECK(bench.answers == std::vector<std::string>{"no space left on device"});
 }
 
-TEST_CASE("a writer that ends has finished its write") {
-    const Directory directory;
+TEST_CASE("a disk that hangs fails everybody after its time, and gets the newest when it is back") {
+    Bench bench;
+    bench.disk.hold(true);
+    bench.writer.save(drained_for("first"));
+    bench.writer.save(drained_for("second"));
+    bench.run_until_idle(); // save_time of real time
+    CHECK(bench.answers == std::vector<std::string>(2, "the disk does not answer"));
+    bench.writer.save(drained_for("third"));
+    bench.run_until_idle(); // at once
+    CHECK(bench.answers.size() == 3);
+    bench.disk.hold(false);
+    while (bench.disk.written().size() < 2) {
+        bench.io.restart();
+        bench.io.run_one();
+    }
+    CHECK(bench.disk.written() == std::vector<std::string>{"first", "third"});
+    CHECK(bench.answers.size() == 3);
+}
+
+TEST_CASE("a writer that ends has finished its write, and waits for no disk that hangs") {
+    Disk disk;
     boost::asio::io_context io;
     {
-        DrainWriter writer(io, directory.path, [](const std::string&) {});
+        DrainWriter writer(io, disk.save(), [](const std::string&) {});
         writer.save(drained_for("last"));
     }
-    const auto loaded = cmd::load_drains(directory.path);
-    REQUIRE(loaded.state.node);
-    CHECK(loaded.state.node->reason == "last");
+    CHECK(disk.written() == std::vector<std::string>{"last"});
+    disk.hold(true);
+    {
+        DrainWriter writer(io, disk.save(), [](const std::string&) {});
+        writer.save(drained_for("stuck"));
+        while (!writer.is_idle()) {
+            io.restart();
+            io.run_one();
+        }
+    }
+    CHECK(disk.written().size() == 1);
+    disk.hold(false);
+    while (disk.written().size() < 2) {
+        std::this_thread::yield(); // its thread still uses the disk
+    }
 }
 
 } // namespace anyvip::test
