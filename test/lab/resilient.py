@@ -8,6 +8,8 @@ in which nothing has moved for a while."""
 import os
 import threading
 
+from .process import wait_until
+
 BUCKETS, IDLE = 256, 120
 TABLE, GROUP = 100, 1000
 
@@ -29,6 +31,16 @@ class ResilientFib:
     def close(self):
         self._stop.set()
         self._thread.join()
+
+    def wait_copied(self):
+        """Until the group has the hops of the route and the kernel has dealt out idle buckets."""
+
+        def same():
+            hops = self._namespace.fib(self._address).items()
+            return sorted(self._known.get(hop, 0) for hop in hops) == self._ids
+
+        wait_until("the group has the route's hops", same)
+        self._stop.wait(0.5)
 
     def _run(self):
         while not self._stop.is_set():

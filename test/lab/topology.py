@@ -51,6 +51,7 @@ class Lab:
         self.static_default = False  # the announcers' default route leads through several routers
         self.is_measured = False  # the long measurements are made here
         self.is_resilient = False  # the first router hashes resiliently
+        self.resilient = None  # its copy of the routes
         self.is_page = False  # the router runs a page of etc/routers
         self.times = 20  # how often they repeat
         self.routes = self.updates = None
@@ -67,8 +68,8 @@ class Lab:
         self.fabric.at_exit += [self.routes.close, self.updates.close]
         if self.is_resilient:
             entry = self.fabric.namespaces[self.entry]
-            copy = ResilientFib(entry, self.addresses[0], self.routes)
-            self.fabric.at_exit.insert(0, copy.close)
+            self.resilient = ResilientFib(entry, self.addresses[0], self.routes)
+            self.fabric.at_exit.insert(0, self.resilient.close)
         for router in self.routers.values():
             router.start()
         if self.shared:
@@ -134,7 +135,10 @@ class Lab:
             self.routes.wait(0.05)
 
     def wait_all(self, deadline=40.0):
-        return self.wait_reach(self.roles(), deadline)
+        moment = self.wait_reach(self.roles(), deadline)
+        if self.resilient:
+            self.resilient.wait_copied()
+        return moment
 
     def path_length(self, address, router=None):
         """The least and the greatest AS_PATH length of the VIP in a router's table."""
