@@ -21,6 +21,18 @@ struct RouteIntent {
     std::optional<float> bandwidth_bytes_per_second; ///< link bandwidth community
     bool is_draining = false; ///< GRACEFUL_SHUTDOWN (RFC 8326), on iBGP LOCAL_PREF 0
     bool is_backup = false;   ///< on iBGP LOCAL_PREF 0
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, prepend);
+        archive.field(2, med);
+        archive.field(3, communities);
+        archive.field(4, extended_communities);
+        archive.field(5, large_communities);
+        archive.field(6, bandwidth_bytes_per_second);
+        archive.field(7, is_draining);
+        archive.field(8, is_backup);
+    }
+
     friend bool operator==(const RouteIntent&, const RouteIntent&) = default;
 };
 

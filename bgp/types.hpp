@@ -24,6 +24,9 @@ namespace anyvip::bgp {
 /// Autonomous system number, four octets (RFC 6793).
 struct Asn {
     std::uint32_t value = 0;
+
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, value); }
+
     friend constexpr auto operator<=>(const Asn&, const Asn&) = default;
 };
 
@@ -33,12 +36,18 @@ inline constexpr Asn as_trans{23456};
 /// BGP Identifier (RFC 6286): any non-zero 32-bit number, printed as an IPv4 address.
 struct RouterId {
     std::uint32_t value = 0;
+
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, value); }
+
     friend constexpr auto operator<=>(const RouterId&, const RouterId&) = default;
 };
 
 /// Standard community (RFC 1997).
 struct Community {
     std::uint32_t value = 0;
+
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, value); }
+
     friend constexpr auto operator<=>(const Community&, const Community&) = default;
 };
 
@@ -49,6 +58,9 @@ inline constexpr Community graceful_shutdown{0xFFFF0000}; // RFC 8326
 /// Extended community (RFC 4360), the eight octets as one big-endian number.
 struct ExtendedCommunity {
     std::uint64_t value = 0;
+
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, value); }
+
     friend constexpr auto operator<=>(const ExtendedCommunity&, const ExtendedCommunity&) = default;
 };
 
@@ -57,6 +69,13 @@ struct LargeCommunity {
     std::uint32_t global = 0;
     std::uint32_t local1 = 0;
     std::uint32_t local2 = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, global);
+        archive.field(2, local1);
+        archive.field(3, local2);
+    }
+
     friend constexpr auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/prctl.h>
 
@@ -11,6 +12,7 @@
 
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/runtime.hpp"
+#include "cmd/daemon/takeover.hpp"
 
 namespace {
 
@@ -25,6 +27,7 @@ struct CommandLine {
     std::string log_level;
     bool is_check = false;
     bool is_dump = false;
+    bool is_upgrade_trial = false;
 };
 
 options::options_description describe(CommandLine& line) {
@@ -42,6 +45,10 @@ options::options_description describe(CommandLine& line) {
     add("log-level",
         options::value(&line.log_level)->value_name("LEVEL"),
         "error, warning, info or debug; overrides the configuration");
+    add("upgrade-trial",
+        options::bool_switch(&line.is_upgrade_trial),
+        "used by upgrades: restore the state on standard input, touching nothing, and say whether "
+        "that works");
     add("version", "print the version");
     add("help,h", "print this help");
     return description;
@@ -54,7 +61,8 @@ void print_help(const options::options_description& description) {
               << description
               << "\nSIGTERM, SIGINT: withdraw, serve on until traffic has ended, stop; a second "
                  "one stops at once.\n"
-                 "SIGHUP: reload. Manual: anyvipd(8), anyvip.toml(5), anyvip(1).\n";
+                 "SIGHUP: reload. SIGUSR2: the program on disk takes over, sessions stay up.\n"
+                 "Manual: anyvipd(8), anyvip.toml(5), anyvip(1).\n";
 }
 
 std::optional<LogLevel> parse_log_level(const std::string& name) {
@@ -69,19 +77,35 @@ std::optional<LogLevel> parse_log_level(const std::string& name) {
     return std::nullopt;
 }
 
-int run(const CommandLine& line) {
-    auto loaded = anyvip::cmd::load_config(line.file);
-    if (!loaded) {
-        for (const anyvip::cmd::Problem& problem : loaded.error()) {
-            std::cerr << anyvip::cmd::to_string(problem, line.file) << '\n';
-        }
-        return bad_configuration;
+int end_of(const std::string& problem) {
+    if (problem.empty()) {
+        return clean;
     }
+    std::cerr << "anyvipd: " << problem << '\n';
+    return cannot_run;
+}
+
+int run(const CommandLine& line, const std::vector<std::string>& arguments) {
     const std::optional<LogLevel> log_level = parse_log_level(line.log_level);
     if (!line.log_level.empty() && !log_level) {
         std::cerr << "anyvipd: --log-level must be error, warning, info or debug, not \""
                   << line.log_level << "\"\n";
         return bad_command_line;
+    }
+    if (line.is_upgrade_trial) {
+        return anyvip::cmd::run_upgrade_trial(line.file);
+    }
+    anyvip::cmd::RunOptions run_options{line.file, {}, arguments, log_level};
+    if (const int state = anyvip::cmd::inherited_state(); state >= 0) {
+        return end_of(anyvip::cmd::run_taken_over(state, run_options));
+    }
+    auto text = anyvip::cmd::read_config_file(line.file);
+    auto loaded = text ? anyvip::cmd::parse_config(*text) : std::unexpected(text.error());
+    if (!loaded) {
+        for (const anyvip::cmd::Problem& problem : loaded.error()) {
+            std::cerr << anyvip::cmd::to_string(problem, line.file) << '\n';
+        }
+        return bad_configuration;
     }
     if (line.is_dump) {
         loaded->daemon.log_level = log_level.value_or(loaded->daemon.log_level);
@@ -92,12 +116,8 @@ int run(const CommandLine& line) {
         std::cout << line.file << ": the configuration is valid\n";
         return clean;
     }
-    const std::string problem = anyvip::cmd::run_daemon(*std::move(loaded), {line.file, log_level});
-    if (!problem.empty()) {
-        std::cerr << "anyvipd: " << problem << '\n';
-        return cannot_run;
-    }
-    return clean;
+    run_options.config_text = *std::move(text);
+    return end_of(anyvip::cmd::run_daemon(*std::move(loaded), run_options));
 }
 
 } // namespace
@@ -129,5 +149,5 @@ int main(int argc, char** argv) {
         std::cerr << "anyvipd: " << error.what() << "; see anyvipd --help\n";
         return bad_command_line;
     }
-    return run(line);
+    return run(line, std::vector<std::string>(argv, argv + argc));
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "health/config.hpp"
@@ -21,6 +22,12 @@ struct Transition {
     Instant at{};
     State to = State::Unknown;
     std::string reason; ///< "http check web: timeout after 1.0 s, 3 of 3"
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, at);
+        archive.choice(2, to, State::Down);
+        archive.field(3, reason);
+    }
 };
 
 /// What a check hands to its successor at a reload or an upgrade.
@@ -81,6 +88,12 @@ class Check {
         Instant at{};
         /// How many runs in a row ended so (same outcome and detail); `at` is the last of them.
         std::uint64_t times = 1;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, result);
+            archive.field(2, at);
+            archive.field(3, times);
+        }
     };
 
     [[nodiscard]] const std::optional<LastRun>& last() const;
@@ -89,6 +102,35 @@ class Check {
     [[nodiscard]] const std::vector<LastRun>& history() const;
     [[nodiscard]] std::uint32_t successes_in_row() const;
     [[nodiscard]] std::uint32_t failures_in_row() const;
+
+    /// What goes over at an upgrade in place (cmd/handover): everything but the configuration. A
+    /// run under way does not; it is made again at once.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, random_);
+        archive.field(2, service_);
+        archive.field(3, demotion_);
+        archive.choice(4, state_, State::Down);
+        archive.field(5, is_demoted_);
+        archive.field(6, is_inherited_);
+        archive.field(7, since_);
+        archive.field(8, reason_);
+        archive.field(9, weight_);
+        archive.field(10, is_running_);
+        archive.field(11, is_triggered_);
+        archive.field(12, started_at_);
+        archive.field(13, next_run_);
+        archive.field(14, last_extra_);
+        archive.field(15, last_counted_);
+        archive.field(16, grace_ends_);
+        archive.field(17, last_);
+        archive.field(18, history_);
+        archive.field(19, transitions_);
+        if constexpr (Archive::is_loading) {
+            if (std::exchange(is_running_, false)) {
+                next_run_ = started_at_;
+            }
+        }
+    }
 
   private:
     void remember(const Result& result, Instant now);

@@ -39,6 +39,19 @@ struct Result {
     std::optional<std::uint32_t> weight{}; ///< 0..100, from "weight=" or servers up
     bool is_shared_only = false; ///< e.g. certificate soon to expire: only demotes to backup
     std::string output{};        ///< exec: bounded tail of what it printed
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, outcome, Outcome::Error);
+        archive.field(2, detail);
+        archive.field(3, took);
+        archive.field(4, is_hard);
+        archive.field(5, is_our_fault);
+        archive.field(6, is_late);
+        archive.field(7, weight);
+        archive.field(8, is_shared_only);
+        archive.field(9, output);
+    }
+
     friend bool operator==(const Result&, const Result&) = default;
 };
 

@@ -59,6 +59,12 @@ class RiseFall {
                (state_ == State::Down && streak_ > 0);
     }
 
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, streak_);
+        archive.choice(2, state_, State::Down);
+        archive.require(streak_ == saturate(streak_), "a streak out of range");
+    }
+
   private:
     static std::int64_t saturate(std::int64_t value) {
         constexpr std::int64_t limit = std::numeric_limits<std::uint32_t>::max();

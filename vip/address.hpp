@@ -47,6 +47,20 @@ class HeldAddress {
     /// Empty: nothing is wrong.
     [[nodiscard]] const std::string& problem() const { return problem_; }
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, is_wanted_);
+        archive.field(2, is_present_);
+        archive.field(3, is_owned_);
+        archive.field(4, is_restoring_);
+        archive.choice(5, asked_, Step::Remove);
+        archive.field(6, answer_by_);
+        archive.field(7, retry_at_);
+        archive.field(8, pause_);
+        archive.field(9, removals_);
+        archive.field(10, problem_);
+    }
+
   private:
     void taken_away(Instant now);
 

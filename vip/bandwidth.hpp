@@ -24,6 +24,12 @@ class BandwidthRamp {
     [[nodiscard]] std::optional<Instant>
     next_deadline(const VipConfig& config, std::optional<Instant> up_since, Instant now) const;
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, announced_);
+        archive.field(2, ramp_percent_);
+    }
+
   private:
     std::optional<double> announced_;
     std::uint32_t ramp_percent_ = 100;

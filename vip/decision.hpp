@@ -85,6 +85,14 @@ struct Decision {
     bool wants_address = false;
     RouteMode mode = RouteMode::None; ///< before the addresses have their say
     std::vector<RouteMode> routes;    ///< for each prefix, in the order of the configuration
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, state, VipState::Drained);
+        archive.field(2, reason);
+        archive.field(3, wants_address);
+        archive.choice(4, mode, RouteMode::Backup);
+        archive.choices(5, routes, RouteMode::Backup);
+    }
 };
 
 /// CONTRACT section 3. Session and address decide for each prefix, health for the whole VIP.

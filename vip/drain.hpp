@@ -29,6 +29,14 @@ struct Hold {
     std::optional<WallTime> until;
     std::string reason;
     std::string author; ///< "root (uid 0, pid 4711)"
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, since);
+        archive.field(2, until);
+        archive.field(3, reason);
+        archive.field(4, author);
+    }
+
     friend bool operator==(const Hold&, const Hold&) = default;
 };
 
@@ -40,6 +48,12 @@ struct DrainState {
     struct VipHold {
         Hold hold;
         std::vector<std::string> addresses;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, hold);
+            archive.field(2, addresses);
+        }
+
         friend bool operator==(const VipHold&, const VipHold&) = default;
     };
 
@@ -47,6 +61,14 @@ struct DrainState {
     std::map<std::string, Hold> peers;
     /// Not empty: the file could not be read; all VIPs are held with this reason until `undrain`.
     std::string unreadable;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, node);
+        archive.field(2, vips);
+        archive.field(3, peers);
+        archive.field(4, unreadable);
+    }
+
     friend bool operator==(const DrainState&, const DrainState&) = default;
 };
 
@@ -78,6 +100,12 @@ struct DrainReply {
 struct FlowCount {
     std::uint64_t flows = 0;
     std::chrono::milliseconds least_idle{0}; ///< shortest silence of any flow
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, flows);
+        archive.field(2, least_idle);
+    }
+
     friend bool operator==(const FlowCount&, const FlowCount&) = default;
 };
 

@@ -34,6 +34,15 @@ class HoldDownClock {
 
     [[nodiscard]] bool is_up() const { return up_since_.has_value(); }
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, up_since_);
+        archive.field(2, held_until_);
+        archive.field(3, damped_until_);
+        archive.field(4, penalty_);
+        archive.field(5, falls_);
+    }
+
   private:
     void damp(Instant now);
 

@@ -40,6 +40,16 @@ struct TrafficWatch {
     /// When to look again without news.
     [[nodiscard]] std::optional<Instant> next_deadline(const LingerLimits& limits,
                                                        Instant now) const;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, withdrawn_at);
+        archive.field(2, acknowledged_at);
+        archive.field(3, measured_at);
+        archive.field(4, last_packet_at);
+        archive.field(5, flows_counted_at);
+        archive.field(6, flows);
+        archive.field(7, packets);
+    }
 };
 
 } // namespace anyvip::vip

@@ -106,6 +106,19 @@ Outcome Engine::remove(std::uint32_t id, Instant now) {
     return {id, found->session.disable(now)};
 }
 
+Outcome Engine::refresh(std::uint32_t id, Instant now) {
+    Entry* found = entry(id);
+    return found == nullptr ? Outcome{} : Outcome{id, found->session.refresh(now)};
+}
+
+std::map<std::uint32_t, std::uint32_t> Engine::discriminators() const {
+    std::map<std::uint32_t, std::uint32_t> result;
+    for (const Entry& one : entries_) {
+        result.emplace(one.id, one.session.discriminator());
+    }
+    return result;
+}
+
 void Engine::set_interface(std::uint32_t id, std::uint32_t interface) {
     if (Entry* found = entry(id)) {
         found->peer.interface = interface;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -23,6 +24,13 @@ struct PeerKey {
     IpAddress address;
     std::uint32_t interface = 0; ///< index; 0: any (multihop, or not known yet)
     bool is_multihop = false;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, address);
+        archive.field(2, interface);
+        archive.field(3, is_multihop);
+    }
+
     friend bool operator==(const PeerKey&, const PeerKey&) = default;
 };
 
@@ -40,6 +48,13 @@ struct Counters {
     std::uint64_t send_failed = 0;
     std::uint64_t received = 0; ///< valid ones
     std::array<std::uint64_t, drop_reasons> dropped{};
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, sent);
+        archive.field(2, send_failed);
+        archive.field(3, received);
+        archive.field(4, dropped);
+    }
 };
 
 /// What one input means for one session.
@@ -87,14 +102,38 @@ class Engine {
 
     [[nodiscard]] bool is_empty() const { return entries_.empty(); }
 
+    // ---- upgrade in place ----
+    /// An extra packet of this session, if it is Up.
+    [[nodiscard]] Outcome refresh(std::uint32_t id, Instant now);
+    /// Discriminators by id.
+    [[nodiscard]] std::map<std::uint32_t, std::uint32_t> discriminators() const;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, stray_);
+        archive.field(2, entries_);
+        archive.require(entries_.size() <= max_sessions, "too many BFD sessions");
+        if constexpr (Archive::is_loading) {
+            entries_.reserve(max_sessions);
+        }
+    }
+
   private:
     struct Entry {
-        std::uint32_t id;
+        std::uint32_t id = 0;
         PeerKey peer;
-        std::uint8_t hops;
+        std::uint8_t hops = 0;
         Session session;
         Counters counters;
         std::optional<Instant> gone_at;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, id);
+            archive.field(2, peer);
+            archive.field(3, hops);
+            archive.field(4, session);
+            archive.field(5, counters);
+            archive.field(6, gone_at);
+        }
     };
 
     [[nodiscard]] Entry* entry(std::uint32_t id);

@@ -202,6 +202,13 @@ Step Session::reconfigure(const Timing& timing, Instant now) {
     return {send_now(now), std::nullopt};
 }
 
+Step Session::refresh(Instant now) {
+    if (state_ != State::Up || !is_sending_periodically()) {
+        return {};
+    }
+    return {send_now(now), std::nullopt};
+}
+
 Step Session::disable(Instant now) {
     if (state_ == State::AdminDown) {
         return {};

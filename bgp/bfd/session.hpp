@@ -16,6 +16,14 @@ struct Timing {
     Interval transmit{300000}; ///< wanted while Up
     Interval receive{300000};
     std::uint8_t multiplier = 3;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, transmit);
+        archive.field(2, receive);
+        archive.field(3, multiplier);
+        archive.require(multiplier != 0, "a multiplier of zero");
+    }
+
     friend bool operator==(const Timing&, const Timing&) = default;
 };
 
@@ -60,6 +68,9 @@ struct SessionView {
 
 class Session {
   public:
+    /// To be filled by `transfer`.
+    Session() : Session(Timing{}, 1, 0, Instant{}) {}
+
     /// `discriminator` is not zero and unique among the sessions of this host. The first packet is
     /// due at once.
     Session(const Timing& timing, std::uint32_t discriminator, std::uint64_t seed, Instant now);
@@ -73,6 +84,9 @@ class Session {
 
     /// While Up the change is negotiated with a Poll Sequence (RFC 5880 §6.8.3).
     [[nodiscard]] Step reconfigure(const Timing& timing, Instant now);
+
+    /// An extra packet before a pause of our own, while Up: the peer then waits as long as it can.
+    [[nodiscard]] Step refresh(Instant now);
 
     /// RFC 5880 §6.8.16; for good. The peer knows surely after `farewell`.
     [[nodiscard]] Step disable(Instant now);
@@ -88,6 +102,38 @@ class Session {
     [[nodiscard]] std::uint32_t discriminator() const { return discriminator_; }
 
     [[nodiscard]] SessionView view() const;
+
+    /// What goes over at an upgrade in place (cmd/handover): all of it, the schedule included.
+    template <class Archive> void transfer(Archive& archive) {
+        constexpr Diagnostic any_received{31};
+        archive.field(1, timing_);
+        archive.field(2, discriminator_);
+        archive.field(3, random_);
+        archive.choice(4, state_, State::Up);
+        archive.choice(5, remote_state_, State::Up);
+        archive.choice(6, diagnostic_, any_received);
+        archive.field(7, remote_discriminator_);
+        archive.field(8, desired_min_tx_);
+        archive.field(9, required_min_rx_);
+        archive.field(10, remote_min_rx_);
+        archive.field(11, remote_demand_);
+        archive.choice(12, last_fall_, any_received);
+        archive.choice(13, remote_diagnostic_, any_received);
+        archive.field(14, remote_multiplier_);
+        archive.field(15, remote_desired_min_tx_);
+        archive.field(16, transmit_in_force_);
+        archive.field(17, receive_in_force_);
+        archive.choice(18, poll_, Poll::ActiveAndStale);
+        archive.field(19, last_sent_);
+        archive.field(20, jitter_);
+        archive.field(21, created_);
+        archive.field(22, last_received_);
+        archive.field(23, grace_);
+        archive.field(24, delay_);
+        archive.field(25, delay_at_);
+        archive.field(26, worst_delay_);
+        archive.require(discriminator_ != 0, "a discriminator of zero");
+    }
 
   private:
     enum class Poll : std::uint8_t { Idle, Active, ActiveAndStale };

@@ -19,11 +19,20 @@ struct Endpoint {
     std::array<char, 16> device{};  ///< of a link-local peer, as IFNAMSIZ has it; else empty
     /// 0: single hop (RFC 5881); n: at most n hops away (RFC 5883).
     std::uint8_t multihop = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, peer);
+        archive.field(2, local);
+        archive.field(3, device);
+        archive.field(4, multihop);
+        archive.require(device.back() == '\0', "a device name without end");
+    }
+
     friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 struct Command {
-    enum class Kind : std::uint8_t { Add, Reconfigure, Remove, Quit };
+    enum class Kind : std::uint8_t { Add, Reconfigure, Remove, Pause, Quit };
     Kind kind = Kind::Quit;
     std::uint32_t id = 0;
     Endpoint endpoint;  ///< Add

@@ -2,52 +2,18 @@
 #include "bgp/bfd_net/service.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <map>
 #include <optional>
 #include <random>
-#include <thread>
 #include <tuple>
 
-#include <pthread.h>
-#include <sched.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-#include "bgp/bfd_net/worker.hpp"
+#include "bgp/bfd_net/thread.hpp"
 #include "bgp/net/descriptor.hpp"
 
 namespace anyvip::bgp::bfd_net {
-
-namespace {
-
-/// Above ordinary programs, below what the kernel and its watchdogs use.
-constexpr int realtime_priority = 10;
-
-[[nodiscard]] net::FileDescriptor make_event() {
-    return net::FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-}
-
-void run_worker(Channel& channel, std::uint64_t seed) {
-    ::pthread_setname_np(::pthread_self(), "anyvipd-bfd");
-    // Ordinary threads may be woken 50 µs late to save power.
-    ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-    Worker(channel, seed).run();
-}
-
-/// Signals belong to the main loop: the thread is born with all of them blocked.
-[[nodiscard]] std::thread start_thread(Channel& channel, std::uint64_t seed) {
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread([&channel, seed] { run_worker(channel, seed); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
-}
-
-} // namespace
 
 struct Service::Impl {
     Impl(boost::asio::io_context& context, ServiceCallbacks functions)
@@ -56,16 +22,16 @@ struct Service::Impl {
     void start();
     void stop();
     void tell(const Command& command);
+    void attach();
     void watch();
-    void read();
+    void read_reports();
     [[nodiscard]] std::uint32_t draw_discriminator();
 
     boost::asio::io_context& io;
     ServiceCallbacks callbacks;
     std::random_device random;
-    std::unique_ptr<Channel> channel;
+    std::unique_ptr<Thread> thread;
     std::optional<net::Descriptor> reports;
-    std::thread thread;
     std::uint32_t last_id = 0;
     std::map<std::uint32_t, std::uint32_t> sessions; // id -> discriminator
 };
@@ -78,7 +44,7 @@ Service::~Service() {
 }
 
 std::uint32_t Service::add(const Endpoint& endpoint, const bfd::Timing& timing) {
-    if (!impl_->thread.joinable()) {
+    if (!impl_->thread) {
         impl_->start();
     }
     const std::uint32_t id = ++impl_->last_id;
@@ -100,46 +66,54 @@ bool Service::is_quiet() const {
     return impl_->sessions.empty();
 }
 
+Thread* Service::pause() {
+    if (impl_->thread) {
+        impl_->thread->pause();
+    }
+    return impl_->thread.get();
+}
+
+void Service::go_on() {
+    if (impl_->thread && !impl_->thread->is_running()) {
+        impl_->thread->start();
+    }
+}
+
+void Service::take_over(std::unique_ptr<Thread> thread) {
+    impl_->thread = std::move(thread);
+    impl_->sessions = impl_->thread->sessions();
+    if (!impl_->sessions.empty()) {
+        impl_->last_id = impl_->sessions.rbegin()->first;
+    }
+    impl_->attach();
+}
+
 void Service::Impl::start() {
-    channel = std::make_unique<Channel>();
-    channel->commands_written = make_event();
-    channel->reports_written = make_event();
-    reports = net::watch(io, net::FileDescriptor(::dup(channel->reports_written.get())));
-    thread = start_thread(*channel, (std::uint64_t{random()} << 32U) | random());
-    sched_param parameters{};
-    parameters.sched_priority = realtime_priority;
-    if (::pthread_setschedparam(thread.native_handle(), SCHED_FIFO, &parameters) != 0) {
+    thread = std::make_unique<Thread>((std::uint64_t{random()} << 32U) | random());
+    attach();
+    if (!thread->start()) {
         callbacks.on_hint("BFD runs without real-time priority: with all CPUs busy its packets may "
                           "be late; grant CAP_SYS_NICE, or LimitRTPRIO=" +
                           std::to_string(realtime_priority) + " in the unit");
     }
-    watch();
 }
 
 void Service::Impl::stop() {
-    if (!thread.joinable()) {
-        return;
-    }
-    tell({});
-    thread.join();
+    thread.reset();
     reports.reset();
-    channel.reset();
 }
 
 void Service::Impl::tell(const Command& command) {
-    if (!channel) {
-        return;
+    if (thread) {
+        thread->tell(command);
     }
-    const std::uint64_t one = 1;
-    bool is_told = false;
-    // The thread never waits for us, so a full queue is empty in a moment.
-    while (!is_told) {
-        is_told = channel->commands.push(command);
-        std::ignore = ::write(channel->commands_written.get(), &one, sizeof one);
-        if (!is_told) {
-            std::this_thread::yield();
-        }
-    }
+}
+
+void Service::Impl::attach() {
+    reports = net::watch(
+        io,
+        net::FileDescriptor(::fcntl(thread->channel().reports_written.get(), F_DUPFD_CLOEXEC, 0)));
+    watch();
 }
 
 void Service::Impl::watch() {
@@ -147,27 +121,28 @@ void Service::Impl::watch() {
         return;
     }
     reports->async_wait(net::Descriptor::wait_read, [this](net::Error error) {
-        if (!error) {
-            read();
+        if (error) {
+            return;
         }
+        read_reports();
+        if (sessions.empty()) {
+            stop();
+        } else {
+            watch();
+        }
+        callbacks.on_turn();
     });
 }
 
-void Service::Impl::read() {
+void Service::Impl::read_reports() {
     std::uint64_t ignored = 0;
-    std::ignore = ::read(channel->reports_written.get(), &ignored, sizeof ignored);
-    while (const auto report = channel->reports.pop()) {
+    std::ignore = ::read(thread->channel().reports_written.get(), &ignored, sizeof ignored);
+    while (const auto report = thread->channel().reports.pop()) {
         if (report->is_removed) {
             sessions.erase(report->id);
         }
         callbacks.on_report(*report);
     }
-    if (sessions.empty()) {
-        stop();
-    } else {
-        watch();
-    }
-    callbacks.on_turn();
 }
 
 std::uint32_t Service::Impl::draw_discriminator() {

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "bgp/bfd_net/messages.hpp"
+#include "bgp/bfd_net/thread.hpp"
 
 namespace anyvip::bgp::bfd_net {
 
@@ -38,6 +39,13 @@ class Service {
 
     /// No session is left, nor one that says goodbye.
     [[nodiscard]] bool is_quiet() const;
+
+    // ---- upgrade in place ----
+    /// The thread stands still; nullptr: there is none.
+    [[nodiscard]] Thread* pause();
+    void go_on();
+    /// One that a predecessor's state was loaded into, running. Before the first `add`.
+    void take_over(std::unique_ptr<Thread> thread);
 
   private:
     struct Impl;

@@ -30,6 +30,7 @@ Worker::Worker(Channel& channel, std::uint64_t seed) : channel_(channel), engine
 }
 
 void Worker::run() {
+    is_over_ = false;
     while (!is_over_) {
         take_commands();
         // What has arrived comes before what is due: after a late wake-up the peer's packets are
@@ -77,6 +78,12 @@ void Worker::execute(const Command& command, Instant now) {
         return act(engine_.reconfigure(command.id, command.timing, now), now);
     case Command::Kind::Remove:
         return act(engine_.remove(command.id, now), now);
+    case Command::Kind::Pause:
+        for (const Slot& slot : slots_) {
+            act(engine_.refresh(slot.id, now), now);
+        }
+        is_over_ = true;
+        return;
     case Command::Kind::Quit:
         is_over_ = true;
         return;

@@ -27,10 +27,42 @@ class Worker {
   public:
     Worker(Channel& channel, std::uint64_t seed);
 
-    /// Until `Quit`.
+    /// Until `Quit` or `Pause`; after that it may be called again.
     void run();
 
+    // ---- upgrade in place, while nobody runs it ----
+    [[nodiscard]] const bfd::Engine& engine() const { return engine_; }
+
+    /// Sockets, sessions and schedule.
+    template <class Archive> void transfer(Archive& archive) {
+        if constexpr (!Archive::is_loading) {
+            take_commands(); // what the main loop has just said
+        }
+        archive.field(1, engine_);
+        archive.field(2, slots_);
+        std::uint8_t tag = 3;
+        for (Receiver& receiver : receivers_) {
+            transfer_socket(archive, tag++, receiver.socket);
+        }
+        archive.field(7, next_port_);
+        if constexpr (Archive::is_loading) {
+            slots_.reserve(bfd::max_sessions);
+            for (const Slot& slot : slots_) {
+                archive.require(engine_.find(slot.id) != nullptr, "a BFD socket without session");
+            }
+        }
+    }
+
   private:
+    template <class Archive>
+    static void transfer_socket(Archive& archive, std::uint8_t tag, net::FileDescriptor& socket) {
+        int number = socket.get();
+        archive.descriptor(tag, number);
+        if constexpr (Archive::is_loading) {
+            socket = net::FileDescriptor(number);
+        }
+    }
+
     /// What the system has of a session.
     struct Slot {
         std::uint32_t id = 0;
@@ -41,6 +73,20 @@ class Worker {
         Obstacle obstacle = Obstacle::None;
         int error = 0;
         Instant reported_at;
+
+        /// The main loop is told anew.
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, id);
+            archive.field(2, endpoint);
+            transfer_socket(archive, 3, sender.socket);
+            archive.field(4, sender.port);
+            archive.field(5, sender.interface);
+            archive.choice(6, obstacle, Obstacle::Send);
+            archive.field(7, error);
+            if constexpr (Archive::is_loading) {
+                is_news = true;
+            }
+        }
     };
 
     struct Receiver {

@@ -64,17 +64,14 @@ class Listeners::Listener : public std::enable_shared_from_this<Listener> {
     /// Opens the socket if it is not, and makes it fit these peers.
     void update(std::vector<PeerDriver*> drivers, std::vector<ListenProblem>& problems);
 
+    [[nodiscard]] OpenListener describe();
+    void take_over(FileDescriptor socket, std::map<IpAddress, ListenerKey> keys);
+
     /// Nothing is accepted any more, and no driver touched.
     void stop();
 
   private:
-    struct Key {
-        std::optional<TcpAoConfig> tcp_ao; ///< none: TCP MD5
-        std::string key;
-        friend bool operator==(const Key&, const Key&) = default;
-    };
-
-    using Keys = std::map<IpAddress, Key>;
+    using Keys = std::map<IpAddress, ListenerKey>;
 
     [[nodiscard]] std::error_code open();
     void update_keys(std::vector<ListenProblem>& problems);
@@ -137,6 +134,37 @@ std::vector<ListenProblem> Listeners::update(const std::vector<PeerDriver*>& dri
         listener->update(std::move(served), problems);
     }
     return problems;
+}
+
+std::vector<OpenListener> Listeners::open() const {
+    std::vector<OpenListener> sockets;
+    for (const auto& listener : listeners_) {
+        if (OpenListener one = listener->describe(); one.descriptor >= 0) {
+            sockets.push_back(std::move(one));
+        }
+    }
+    return sockets;
+}
+
+void Listeners::take_over(const std::vector<OpenListener>& listeners) {
+    for (const OpenListener& one : listeners) {
+        listeners_.push_back(std::make_shared<Listener>(io_, one.port, one.family, report_));
+        listeners_.back()->take_over(FileDescriptor(one.descriptor), one.keys);
+    }
+}
+
+OpenListener Listeners::Listener::describe() {
+    return {port_, family_, socket_.is_open() ? socket_.native_handle() : -1, keys_};
+}
+
+void Listeners::Listener::take_over(FileDescriptor socket, std::map<IpAddress, ListenerKey> keys) {
+    Error refused;
+    socket_.assign(socket.get(), refused);
+    if (!refused) {
+        std::ignore = socket.release();
+        keys_ = std::move(keys);
+        wait();
+    }
 }
 
 void Listeners::Listener::update(std::vector<PeerDriver*> drivers,

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -20,6 +22,35 @@ namespace anyvip::bgp::net {
 struct ListenProblem {
     std::error_code code; ///< address_in_use, permission_denied…; none when a key file is refused
     std::string text;
+};
+
+/// A key as it is on a listening socket.
+struct ListenerKey {
+    std::optional<TcpAoConfig> tcp_ao; ///< none: TCP MD5
+    std::string key;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, tcp_ao);
+        archive.field(2, key);
+    }
+
+    friend bool operator==(const ListenerKey&, const ListenerKey&) = default;
+};
+
+/// A listening socket as it goes over at an upgrade in place: connections that nobody has accepted
+/// yet go with it.
+struct OpenListener {
+    std::uint16_t port = 0;
+    Family family = Family::Ipv4;
+    int descriptor = -1;
+    std::map<IpAddress, ListenerKey> keys;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, port);
+        archive.choice(2, family, Family::Ipv6);
+        archive.descriptor(3, descriptor);
+        archive.field(4, keys);
+    }
 };
 
 /// Accepts for configured peers only: an unknown address is closed without an octet, a known one
@@ -39,6 +70,11 @@ class Listeners {
     /// left out. Opens what is missing, closes what nobody wants, renews keys. Problems do not stop
     /// the rest; call it again to retry. The drivers are used until the next call.
     [[nodiscard]] std::vector<ListenProblem> update(const std::vector<PeerDriver*>& drivers);
+
+    /// The descriptors stay here.
+    [[nodiscard]] std::vector<OpenListener> open() const;
+    /// Before the first `update`, which must follow in the same turn; owns the descriptors.
+    void take_over(const std::vector<OpenListener>& listeners);
 
   private:
     class Listener;

@@ -16,6 +16,14 @@ struct TcpAoConfig {
     std::uint8_t send_id = 1;
     std::uint8_t recv_id = 1;
     std::string algorithm; ///< "hmac-sha1-96" or "aes-128-cmac-96" (RFC 5926)
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, key_file);
+        archive.field(2, send_id);
+        archive.field(3, recv_id);
+        archive.field(4, algorithm);
+    }
+
     friend bool operator==(const TcpAoConfig&, const TcpAoConfig&) = default;
 };
 

@@ -207,6 +207,21 @@ bool PeerDriver::is_quiet() const {
     return std::ranges::all_of(impl_->closing, &GracefulClose::is_done);
 }
 
+int PeerDriver::descriptor(Slot slot) const {
+    const auto& connection = impl_->connections[static_cast<std::size_t>(slot)];
+    return connection ? connection->socket.native_handle() : -1;
+}
+
+void PeerDriver::take_over(Slot slot, FileDescriptor socket) {
+    Impl& self = *impl_;
+    if (auto watched = watch(self.io, std::move(socket))) {
+        self.at(slot) = std::make_shared<Connection>(std::move(*watched));
+        self.wait_for_read(slot);
+    } else {
+        self.peer.closed(slot, "no memory for its socket after the upgrade", clock_now());
+    }
+}
+
 // ---- actions ----
 
 void PeerDriver::Impl::execute(const Action& action) {

@@ -61,6 +61,12 @@ class PeerDriver {
     /// No graceful close is under way; at a stop the owner waits for it (at most 1 s).
     [[nodiscard]] bool is_quiet() const;
 
+    // ---- upgrade in place ----
+    /// The socket of a connection; -1: none. It stays the driver's.
+    [[nodiscard]] int descriptor(Slot slot) const;
+    /// A connection that the Peer has already, taken over from a predecessor.
+    void take_over(Slot slot, FileDescriptor socket);
+
   private:
     struct Impl;
     std::shared_ptr<Impl> impl_;

@@ -132,6 +132,10 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
         return routers.size() == 1 ? std::optional(routers.begin()->first) : std::nullopt;
     }
 
+    [[nodiscard]] std::pair<std::optional<IpAddress>, std::string> present() const {
+        return {lone_router(), socket_problem + std::to_string(routers.size())};
+    }
+
     boost::asio::io_context& io;
     std::string interface;
     bool advertises;
@@ -169,6 +173,15 @@ std::string RouterDiscovery::problem() const {
         text += (text.back() == '(' ? "" : ", ") + to_string(address);
     }
     return text + "): give each peer its address instead of the interface";
+}
+
+const std::map<IpAddress, Instant>& RouterDiscovery::heard() const {
+    return impl_->routers;
+}
+
+void RouterDiscovery::take_over(std::map<IpAddress, Instant> heard) {
+    impl_->routers = std::move(heard);
+    impl_->reported = impl_->present();
 }
 
 void RouterDiscovery::Impl::round() {
@@ -298,9 +311,8 @@ void RouterDiscovery::Impl::heard(const IpAddress& source, std::chrono::seconds 
 }
 
 void RouterDiscovery::Impl::report() {
-    auto present = std::pair{lone_router(), socket_problem + std::to_string(routers.size())};
-    if (present != reported) {
-        reported = std::move(present);
+    if (auto now = present(); now != reported) {
+        reported = std::move(now);
         on_change();
     }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "bgp/ip.hpp"
+#include "bgp/types.hpp"
 
 namespace anyvip::bgp::net {
 
@@ -34,6 +36,10 @@ class RouterDiscovery {
 
     /// Why there is no router, one line; empty when there is one or none has spoken yet.
     [[nodiscard]] std::string problem() const;
+
+    /// Who was heard, and until when each counts: what goes over at an upgrade in place.
+    [[nodiscard]] const std::map<IpAddress, Instant>& heard() const;
+    void take_over(std::map<IpAddress, Instant> heard);
 
   private:
     struct Impl;

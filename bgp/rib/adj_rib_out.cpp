@@ -179,6 +179,20 @@ bool AdjRibOut::is_advertised(const Prefix& prefix, std::uint64_t stream_offset)
            found->second.announced_at <= stream_offset;
 }
 
+void AdjRibOut::index() {
+    withdrawals_ = {};
+    announcements_.clear();
+    advertised_count_ = {};
+    std::erase_if(routes_,
+                  [](const auto& item) { return !item.second.wanted && !item.second.advertised; });
+    for (Item& item : routes_) {
+        schedule(item);
+        if (item.second.advertised) {
+            ++advertised_count_[std::to_underlying(item.first.family())];
+        }
+    }
+}
+
 AttributesPtr AdjRibOut::advertised(const Prefix& prefix) const {
     const auto found = routes_.find(prefix);
     return found == routes_.end() ? nullptr : found->second.advertised;

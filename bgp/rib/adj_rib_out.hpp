@@ -66,12 +66,27 @@ class AdjRibOut {
     /// What the peer has now of this prefix (octets handed over by `flush`); nullptr: nothing.
     [[nodiscard]] AttributesPtr advertised(const Prefix& prefix) const;
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, routes_);
+        if constexpr (Archive::is_loading) {
+            index();
+        }
+    }
+
   private:
     struct Route {
         AttributesPtr wanted;
         AttributesPtr advertised;
         std::uint64_t announced_at = 0; ///< end of the first message that announced it
         bool must_resend = false;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.shared(1, wanted);
+            archive.shared(2, advertised);
+            archive.field(3, announced_at);
+            archive.field(4, must_resend);
+        }
     };
 
     struct ByValue {
@@ -91,6 +106,8 @@ class AdjRibOut {
 
     using Pending = std::set<Item*, ByPrefix>;
 
+    /// Everything that follows from `routes_`.
+    void index();
     void schedule(Item& item);
     void unschedule(Item& item);
     static void take_batch(const Pending& pending, std::vector<Prefix>& batch);

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "bgp/types.hpp"
@@ -28,6 +29,19 @@ struct ObservedPath {
     std::optional<std::uint32_t> local_pref;
     bool is_graceful_shutdown = false;
     std::vector<LargeCommunity> large_communities; ///< at most 64
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, path_id);
+        archive.field(2, next_hop);
+        archive.field(3, as_path);
+        archive.field(4, path_length);
+        archive.field(5, med);
+        archive.field(6, local_pref);
+        archive.field(7, is_graceful_shutdown);
+        archive.field(8, large_communities);
+        archive.field(9, link_local_next_hop);
+    }
+
     friend bool operator==(const ObservedPath&, const ObservedPath&) = default;
 };
 
@@ -54,6 +68,15 @@ class Paths {
 
     [[nodiscard]] const std::map<Prefix, std::map<std::uint32_t, ObservedPath>>& all() const {
         return paths_;
+    }
+
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, watched_);
+        archive.field(2, paths_);
+        if constexpr (Archive::is_loading) {
+            watch(std::exchange(watched_, {}));
+        }
     }
 
   private:

@@ -21,6 +21,16 @@ struct ExportPolicy {
     std::vector<ExtendedCommunity> extended_communities;
     std::vector<LargeCommunity>
         large_communities; ///< with the node mark ASN:1:router_id when node_mark is on
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, prepend);
+        archive.field(2, med);
+        archive.field(3, local_pref);
+        archive.field(4, communities);
+        archive.field(5, extended_communities);
+        archive.field(6, large_communities);
+    }
+
     friend bool operator==(const ExportPolicy&, const ExportPolicy&) = default;
 };
 
@@ -28,6 +38,12 @@ struct ExportPolicy {
 struct ExportContext {
     Asn local_asn;
     bool is_internal = false;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, local_asn);
+        archive.field(2, is_internal);
+    }
+
     friend bool operator==(const ExportContext&, const ExportContext&) = default;
 };
 

@@ -55,6 +55,8 @@ class ConnectPause {
 
     void forget() { failing_since_.reset(); }
 
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, failing_since_); }
+
   private:
     std::optional<Instant> failing_since_;
 };
@@ -76,6 +78,8 @@ class Backoff {
     }
 
     void forget() { next_ = limits::backoff_first; }
+
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, next_); }
 
   private:
     Duration next_ = limits::backoff_first;

@@ -37,6 +37,17 @@ class Diagnostics {
     /// Fills in its part.
     void describe(PeerStatus& status) const;
 
+    /// What goes over at an upgrade in place (cmd/handover); events have been taken by then.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, last_error_);
+        archive.field(2, rule_counters_);
+        archive.field(3, rule_noticed_);
+        archive.field(4, last_malformed_);
+        archive.field(5, last_malformed_detail_);
+        archive.field(6, last_warning_);
+        archive.field(7, last_warning_at_);
+    }
+
   private:
     std::vector<PeerEvent> events_;
     std::optional<LastError> last_error_;

@@ -30,6 +30,22 @@ struct Negotiated {
     bool only_to_customer = false;      ///< our routes bear ONLY_TO_CUSTOMER (RFC 9234 §5)
     bool peer_graceful_restart = false; ///< the peer listed at least one family (RFC 4724 §3)
     std::vector<std::string> notices;   ///< worth a warning, no reason to refuse
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, remote_asn);
+        archive.field(2, remote_id);
+        archive.field(3, is_internal);
+        archive.field(4, hold_time);
+        archive.field(5, families);
+        archive.field(6, four_octet_asn);
+        archive.field(7, route_refresh);
+        archive.field(8, enhanced_route_refresh);
+        archive.field(9, extended_next_hop);
+        archive.field(10, add_path);
+        archive.field(11, only_to_customer);
+        archive.field(12, peer_graceful_restart);
+        archive.field(13, notices);
+    }
 };
 
 /// Our OPEN. Without capabilities it has no optional parameters at all (RFC 5492 §3).

@@ -50,6 +50,12 @@ class Output {
     /// What is pending, for the last write; nothing is pending then.
     [[nodiscard]] std::vector<std::uint8_t> take() { return std::exchange(buffer(), {}); }
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, buffer());
+        archive.field(2, sent_);
+    }
+
   private:
     std::vector<std::uint8_t> octets_;
     std::size_t head_ = 0;

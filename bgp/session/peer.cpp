@@ -226,6 +226,10 @@ PeerStatus Peer::status() const {
     return impl_->status();
 }
 
+bool Peer::has_connection(Slot slot) const {
+    return impl_->session(slot).has_connection();
+}
+
 const PeerConfig& Peer::config() const {
     return impl_->config_;
 }

@@ -81,6 +81,16 @@ struct Endpoints {
     std::optional<IpAddress> interface_ipv4; ///< first address of that interface, never a VIP
     std::optional<IpAddress> interface_ipv6; ///< first global one, never a VIP
     std::optional<IpAddress> interface_link_local;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, local);
+        archive.field(2, remote);
+        archive.field(3, interface);
+        archive.field(4, local_subnets);
+        archive.field(5, interface_ipv4);
+        archive.field(6, interface_ipv6);
+        archive.field(7, interface_link_local);
+    }
 };
 
 /// RFC 4271 §8.2.2; the peer's state is that of its most advanced connection.
@@ -148,11 +158,25 @@ struct LastError {
     std::string name;
     std::string message;
     bool sent = false;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, at);
+        archive.field(2, code);
+        archive.field(3, subcode);
+        archive.field(4, name);
+        archive.field(5, message);
+        archive.field(6, sent);
+    }
 };
 
 struct MessageCounters {
     std::array<std::uint64_t, 6> sent{}; ///< by message type, index 0 unused
     std::array<std::uint64_t, 6> received{};
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, sent);
+        archive.field(2, received);
+    }
 };
 
 /// Everything `anyvip peers NAME` shows. Made on demand.
@@ -276,6 +300,12 @@ class Peer {
     [[nodiscard]] const PeerConfig& config() const;
     [[nodiscard]] std::vector<Action> take_actions();
     [[nodiscard]] std::vector<PeerEvent> take_events();
+
+    /// What goes over at an upgrade in place (cmd/handover): everything but the configuration,
+    /// after a turn has ended. Defined in peer_transfer.hpp.
+    template <class Archive> void transfer(Archive& archive);
+    /// A connection that the session relies on: which the shell has to have after loading.
+    [[nodiscard]] bool has_connection(Slot slot) const;
 
   private:
     struct Impl;

@@ -73,6 +73,33 @@ struct Peer::Impl final : SessionHost {
     // ---- views ----
     [[nodiscard]] SessionState state() const;
     [[nodiscard]] PeerStatus status() const;
+
+    /// The jitter starts anew; actions and events have been taken.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, session(Slot::Outgoing));
+        archive.field(2, session(Slot::Incoming));
+        archive.field(3, is_started_);
+        archive.field(4, idle_hold_);
+        archive.field(5, connect_pause_);
+        archive.field(6, backoff_);
+        archive.field(7, without_capabilities_until_);
+        archive.field(8, routes_);
+        archive.field(9, asks_for_routes_);
+        archive.field(10, reception_);
+        archive.field(11, diagnostics_);
+        archive.field(12, counters_);
+        archive.choice(13, last_state_, SessionState::Established);
+        archive.field(14, since_);
+        archive.field(15, established_at_);
+        archive.field(16, resets_);
+        if constexpr (Archive::is_loading) {
+            actions_.clear();
+            if (session(Slot::Outgoing).state() == SessionState::Connect) {
+                push(ConnectAction{}); // an attempt does not go over, it is made again
+            }
+        }
+    }
+
     /// Every call that may change the state ends with this.
     void settle(Instant now);
 

@@ -36,6 +36,13 @@ class Reception {
 
     [[nodiscard]] std::uint64_t prefixes() const { return announced_; }
 
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, paths_);
+        archive.field(2, end_of_rib_);
+        archive.field(3, announced_);
+        archive.field(4, known_);
+    }
+
   private:
     void count(const wire::Update& update);
     void remember(const wire::Update& update, std::uint32_t max_received);

@@ -70,6 +70,26 @@ class Routes {
     // ---- observation ----
     [[nodiscard]] const AdjRibOut& rib() const { return rib_; }
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.shared_map(1, wanted_);
+        archive.field(2, may_send_end_of_rib_);
+        archive.field(3, is_active_);
+        archive.field(4, negotiated_);
+        archive.field(5, encoding_);
+        archive.field(6, context_);
+        archive.field(7, policy_);
+        archive.field(8, next_hops_);
+        archive.field(9, rib_);
+        archive.field(10, end_of_rib_sent_);
+        archive.field(11, resend_requested_);
+        archive.choices(12, resend_, Resend::Bracketed);
+        archive.field(13, unacknowledged_);
+        archive.field(14, blocked_since_);
+        archive.field(15, poll_interval_);
+        archive.field(16, poll_);
+    }
+
   private:
     struct Cached {
         RouteIntentPtr intent; ///< keeps the key alive
@@ -82,6 +102,11 @@ class Routes {
     struct Withdrawn {
         std::uint64_t end = 0; ///< position in the stream
         Instant since;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, end);
+            archive.field(2, since);
+        }
     };
 
     [[nodiscard]] AttributesPtr attributes_for(Family family, const RouteIntentPtr& intent);

@@ -111,6 +111,23 @@ class Session {
     /// Received routes of this family are ignored from now on (RFC 7606 §2 «AFI/SAFI disable»).
     void disable(Family family) { decoding_.families[std::to_underlying(family)] = false; }
 
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, state_, SessionState::Established);
+        archive.field(2, connect_retry_);
+        archive.field(3, hold_);
+        archive.field(4, keepalive_);
+        archive.field(5, send_hold_);
+        archive.field(6, endpoints_);
+        archive.field(7, offered_);
+        archive.field(8, negotiated_);
+        archive.field(9, decoding_);
+        archive.field(10, input_);
+        archive.field(11, output_);
+        archive.field(12, last_keepalive_end_);
+        archive.require(input_.size() < wire::max_message_octets, "too much unread input");
+    }
+
   private:
     // One function a state, in the order of RFC 4271 §8.2.2.
     void in_idle(Event event, Instant now);

@@ -15,6 +15,12 @@ namespace anyvip::bgp::wire {
 struct NextHop {
     IpAddress address;
     std::optional<IpAddress> link_local;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, address);
+        archive.field(2, link_local);
+    }
+
     friend auto operator<=>(const NextHop&, const NextHop&) = default;
 };
 
@@ -28,6 +34,17 @@ struct PathAttributes {
     std::vector<Community> communities;                  ///< sorted, unique
     std::vector<ExtendedCommunity> extended_communities; ///< sorted, unique
     std::vector<LargeCommunity> large_communities;       ///< sorted, unique
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, next_hop);
+        archive.field(2, path_count);
+        archive.field(3, med);
+        archive.field(4, local_pref);
+        archive.field(5, communities);
+        archive.field(6, extended_communities);
+        archive.field(7, large_communities);
+    }
+
     friend auto operator<=>(const PathAttributes&, const PathAttributes&) = default;
 };
 

@@ -18,6 +18,12 @@ namespace anyvip::bgp::wire {
 struct AfiSafi {
     std::uint16_t afi = 0;
     std::uint8_t safi = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, afi);
+        archive.field(2, safi);
+    }
+
     friend constexpr auto operator<=>(const AfiSafi&, const AfiSafi&) = default;
 };
 
@@ -33,6 +39,13 @@ struct ExtendedNextHop {
     std::uint16_t nlri_afi = 0;
     std::uint16_t nlri_safi = 0;
     std::uint16_t next_hop_afi = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, nlri_afi);
+        archive.field(2, nlri_safi);
+        archive.field(3, next_hop_afi);
+    }
+
     friend constexpr auto operator<=>(const ExtendedNextHop&, const ExtendedNextHop&) = default;
 };
 
@@ -40,6 +53,12 @@ struct ExtendedNextHop {
 struct AddPath {
     AfiSafi family;
     std::uint8_t send_receive = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, family);
+        archive.field(2, send_receive);
+    }
+
     friend constexpr auto operator<=>(const AddPath&, const AddPath&) = default;
 };
 
@@ -48,12 +67,25 @@ struct GracefulRestart {
     struct Tuple {
         AfiSafi family;
         std::uint8_t flags = 0;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, family);
+            archive.field(2, flags);
+        }
+
         friend constexpr auto operator<=>(const Tuple&, const Tuple&) = default;
     };
 
     std::uint8_t flags = 0; ///< high nibble of the first octet: 0x8 restart state, 0x4 N (RFC 8538)
     std::uint16_t restart_time_s = 0;
     std::vector<Tuple> tuples;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, flags);
+        archive.field(2, restart_time_s);
+        archive.field(3, tuples);
+    }
+
     friend bool operator==(const GracefulRestart&, const GracefulRestart&) = default;
 };
 
@@ -69,6 +101,20 @@ struct Capabilities {
     bool enhanced_route_refresh = false;             ///< code 70
     std::vector<std::uint8_t>
         other_codes; ///< seen but not understood or of wrong length, for display; at most 64
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, multiprotocol);
+        archive.field(2, route_refresh);
+        archive.field(3, extended_next_hop);
+        archive.field(4, role);
+        archive.field(5, has_conflicting_roles);
+        archive.field(6, graceful_restart);
+        archive.field(7, four_octet_asn);
+        archive.field(8, add_path);
+        archive.field(9, enhanced_route_refresh);
+        archive.field(10, other_codes);
+    }
+
     friend bool operator==(const Capabilities&, const Capabilities&) = default;
 };
 
@@ -81,6 +127,15 @@ struct Open {
     RouterId router_id;
     /// nullopt: no optional parameters at all (sent in the capability fallback, RFC 5492 §3).
     std::optional<Capabilities> capabilities;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, version);
+        archive.field(2, my_as);
+        archive.field(3, hold_time_s);
+        archive.field(4, router_id);
+        archive.field(5, capabilities);
+    }
+
     friend bool operator==(const Open&, const Open&) = default;
 };
 

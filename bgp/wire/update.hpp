@@ -26,6 +26,13 @@ struct EncodeContext {
     bool four_octet_asn =
         true; ///< false: AS_TRANS and AS4_PATH towards a two-octet speaker (RFC 6793 §4.2.2)
     bool only_to_customer = false; ///< adds ONLY_TO_CUSTOMER with our number (RFC 9234 §5)
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, local_asn);
+        archive.field(2, is_internal);
+        archive.field(3, four_octet_asn);
+        archive.field(4, only_to_customer);
+    }
 };
 
 /// One UPDATE that announces as many of `prefixes` (not empty, one family, same attributes) as fit
@@ -59,12 +66,29 @@ struct DecodeContext {
     std::array<bool, 2> families{true, false}; ///< by Family: negotiated
     bool extended_next_hop = false;            ///< RFC 8950 negotiated for IPv4 unicast
     bool strict = false;                       ///< `strict_rfc4271`: reset where RFC 4271 does
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, local_asn);
+        archive.field(2, peer_asn);
+        archive.field(3, is_internal);
+        archive.field(4, four_octet_asn);
+        archive.field(5, add_path);
+        archive.field(6, families);
+        archive.field(7, extended_next_hop);
+        archive.field(8, strict);
+    }
 };
 
 /// One NLRI with its path identifier (0 without ADD-PATH).
 struct Nlri {
     Prefix prefix;
     std::uint32_t path_id = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, prefix);
+        archive.field(2, path_id);
+    }
+
     friend constexpr auto operator<=>(const Nlri&, const Nlri&) = default;
 };
 

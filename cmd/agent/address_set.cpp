@@ -49,10 +49,8 @@ std::uint64_t AddressSet::observed(const Key& key, bool is_present, bool is_owne
             return 0;
         }
         // Left by a run before with another configuration.
-        found = slots_.try_emplace(key).first;
-        found->second.prefix = key.first;
-        found->second.interface = key.second;
-        left_over_.insert(key);
+        static_cast<void>(left_over_unless_claimed(key));
+        found = slots_.find(key);
     }
     AddressSlot& slot = found->second;
     const vip::HeldAddress::Change change = slot.held.observed(is_present, is_owned, now);
@@ -67,6 +65,26 @@ std::uint64_t AddressSet::observed(const Key& key, bool is_present, bool is_owne
                       {{"interface", slot.interface}});
     }
     return change == vip::HeldAddress::Change::Nothing ? 0 : slot.vip;
+}
+
+AddressSlot& AddressSet::left_over_unless_claimed(const Key& key) {
+    const auto [place, is_new] = slots_.try_emplace(key);
+    if (is_new) {
+        place->second.prefix = key.first;
+        place->second.interface = key.second;
+        left_over_.insert(key);
+    }
+    return place->second;
+}
+
+std::vector<AddressSet::Key> AddressSet::present() const {
+    std::vector<Key> keys;
+    for (const auto& [key, slot] : slots_) {
+        if (slot.held.is_present()) {
+            keys.push_back(key);
+        }
+    }
+    return keys;
 }
 
 std::uint64_t AddressSet::failed(const Key& key, std::string_view reason, Instant now) {

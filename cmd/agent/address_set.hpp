@@ -26,6 +26,11 @@ struct AddressSlot {
     std::uint64_t vip = 0; ///< owner; 0: left over, to be taken off
     bool is_external = false;
     vip::TrafficWatch leaving; ///< left over: its traffic has to end first
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, held);
+        archive.field(2, leaving);
+    }
 };
 
 class AddressSet {
@@ -52,8 +57,25 @@ class AddressSet {
                                                        Instant now) const;
     /// An address that this program put somewhere is still there.
     [[nodiscard]] bool has_owned() const;
+    /// All that were there when last heard of.
+    [[nodiscard]] std::vector<Key> present() const;
+
+    /// What goes over at an upgrade in place; those of nobody are observed again.
+    template <class Archive> void transfer(Archive& archive) {
+        std::vector<AddressSlot*> slots;
+        for (auto& [key, slot] : slots_) {
+            slots.push_back(&slot);
+        }
+        archive.table(
+            1,
+            slots,
+            [](const AddressSlot& slot) { return Key{slot.prefix, slot.interface}; },
+            [&](const Key& key) { return &left_over_unless_claimed(key); });
+    }
 
   private:
+    AddressSlot& left_over_unless_claimed(const Key& key);
+
     Outbox& outbox_;
     std::map<Key, AddressSlot> slots_;
     std::set<Key> left_over_;

@@ -23,6 +23,11 @@
 #include "vip/default_route.hpp"
 #include "vip/drain.hpp"
 
+namespace anyvip::cmd::handover {
+class Saver;
+class Loader;
+} // namespace anyvip::cmd::handover
+
 namespace anyvip::cmd {
 
 /// The two clocks of one moment. Only what outlives a restart (`drain --until`) looks at the wall
@@ -278,6 +283,16 @@ class Agent {
 
     /// Decides, sets wanted routes and addresses, flushes the peers. Idempotent.
     void settle(Now now);
+
+    // ---- upgrade in place ----
+    /// The state after a turn, as fields for a successor with the same configuration. Changes
+    /// nothing.
+    void transfer(handover::Saver& saver);
+    /// Into a new agent of the same configuration, before its first `settle`. Afterwards the
+    /// kernel's addresses are observed as at every start, and those of `addresses_present` that are
+    /// not among them as absent.
+    void transfer(handover::Loader& loader);
+    [[nodiscard]] std::vector<std::pair<Prefix, std::string>> addresses_present() const;
 
     // ---- time ----
     /// Of everything in here, the peers included.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ struct CheckInstance {
     std::optional<IpAddress> vip_address;
     health::Check check;
     std::optional<Instant> deadline;
+
+    template <class Archive> void transfer(Archive& archive) { archive.field(1, check); }
 };
 
 class CheckSet {
@@ -66,6 +69,27 @@ class CheckSet {
     [[nodiscard]] const CheckInstance* find(const Key& key) const;
 
     [[nodiscard]] const std::map<Key, CheckInstance>& all() const { return instances_; }
+
+    /// What goes over at an upgrade in place. A check that the other side lacks is passed over.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.table(
+            1,
+            by_id_ | std::views::values,
+            [](const CheckInstance& instance) {
+                return Key{instance.config.name, instance.vip_address};
+            },
+            [&](const Key& key) {
+                const auto found = instances_.find(key);
+                return found == instances_.end() ? nullptr : &found->second;
+            });
+        if constexpr (Archive::is_loading) {
+            for (auto& [key, instance] : instances_) {
+                deadlines_.move(instance.id, instance.deadline, instance.check.next_deadline());
+            }
+            changed_.clear();
+            count_verdicts();
+        }
+    }
 
   private:
     void start_new(const Key& key, const Wanted& wanted, std::size_t index, Instant now);

@@ -28,6 +28,12 @@ struct HolderKey {
     enum class Kind : std::uint8_t { Node, File, Unreadable, Vip };
     Kind kind = Kind::Node;
     std::string vip; ///< Kind::Vip
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, kind, Kind::Vip);
+        archive.field(2, vip);
+    }
+
     friend auto operator<=>(const HolderKey&, const HolderKey&) = default;
 };
 
@@ -37,6 +43,13 @@ struct HolderRun {
     bool is_forced = false;
     bool is_confirmed = false;          ///< `keep_last` has been asked for the second time
     std::optional<Instant> gshut_until; ///< since its first VIP is announced so
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, deadline);
+        archive.field(2, is_forced);
+        archive.field(3, is_confirmed);
+        archive.field(4, gshut_until);
+    }
 };
 
 struct Refusal {
@@ -140,6 +153,9 @@ struct Agent::Impl {
     [[nodiscard]] std::vector<vip::Condition> explain(const VipRecord& record) const;
     [[nodiscard]] NodeState node_state() const;
     [[nodiscard]] DrainProgress progress_of(const VipRecord& record) const;
+
+    // ---- handover.cpp: an upgrade in place ----
+    template <class Archive> void transfer(Archive& archive);
 
     [[nodiscard]] VipRecord* find_vip(std::string_view name);
     [[nodiscard]] bgp::Speaker speaker() const;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
@@ -38,6 +39,19 @@ struct PeerRecord {
     bool is_bfd_admin_down = false; ///< at the router
     bool bfd_was_up = false;        ///< in this BGP session
     std::string refused;
+
+    /// What goes over at an upgrade in place.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, peer);
+        archive.field(2, is_up);
+        archive.field(3, is_held);
+        archive.choice(4, use, PeerUse::Withdrawn);
+        archive.field(5, use_until);
+        archive.choice(6, bfd, BfdState::Up);
+        archive.field(7, is_bfd_admin_down);
+        archive.field(8, bfd_was_up);
+        archive.field(9, refused);
+    }
 };
 
 /// What is announced to a router that is being taken out of use.
@@ -86,11 +100,32 @@ class PeerSet {
 
     [[nodiscard]] const std::vector<std::unique_ptr<PeerRecord>>& all() const { return peers_; }
 
+    /// What goes over at an upgrade in place. Removed peers have gone when a turn has ended.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.table(
+            1,
+            peers_ | std::views::transform([](const auto& record) { return record.get(); }),
+            [](const PeerRecord& record) { return record.entry.session.name; },
+            [&](const std::string& name) {
+                PeerRecord* record = find(name);
+                archive.require(record != nullptr, "a peer that the configuration lacks");
+                return record;
+            });
+        archive.field(2, is_end_of_rib_allowed_);
+        archive.field(3, resets_);
+    }
+
   private:
     struct Reset {
         std::string peer;
         std::string keys;
         std::optional<Instant> give_up_at; ///< waiting for it to be Established again
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, peer);
+            archive.field(2, keys);
+            archive.field(3, give_up_at);
+        }
     };
 
     void start(PeerRecord& record, Instant now);

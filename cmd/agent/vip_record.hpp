@@ -27,6 +27,12 @@ struct Track {
     std::string value;
     Instant since;
     std::string last_event;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, value);
+        archive.field(2, since);
+        archive.field(3, last_event);
+    }
 };
 
 /// One drain of one VIP.
@@ -35,6 +41,13 @@ struct VipDrain {
     DrainOutcome outcome = DrainOutcome::None;
     Instant since;
     std::string reason; ///< who holds it, and why
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, step, vip::DrainStep::Finished);
+        archive.choice(2, outcome, DrainOutcome::Cancelled);
+        archive.field(3, since);
+        archive.field(4, reason);
+    }
 };
 
 struct VipRecord {
@@ -73,6 +86,30 @@ struct VipRecord {
 
     bool is_dirty = false;
     std::optional<Instant> deadline;
+
+    /// What goes over at an upgrade in place; the rest follows from the configuration, or is
+    /// decided again in the next turn. Counting begins anew: `wants_flows` and `wants_packets` are
+    /// false.
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, hold_down);
+        archive.field(2, was_up);
+        archive.field(3, up_since);
+        archive.field(4, ramp);
+        archive.field(5, bandwidth);
+        archive.field(6, drain);
+        archive.field(7, traffic);
+        archive.field(8, is_wanted);
+        archive.field(9, is_exposed);
+        archive.field(10, exposed_since);
+        archive.field(11, has_traffic);
+        archive.field(12, has_told_stray);
+        archive.field(13, flows);
+        archive.field(14, flows_at);
+        archive.field(15, decision);
+        archive.field(16, since);
+        archive.choice(17, reported, vip::VipState::Drained);
+        archive.field(18, tracks);
+    }
 };
 
 } // namespace anyvip::cmd

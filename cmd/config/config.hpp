@@ -49,6 +49,10 @@ class Host {
 [[nodiscard]] std::expected<Config, std::vector<Problem>>
 parse_config(std::string_view text, const Host& host = real_host());
 
+/// The text of a file of at most 16 MiB.
+[[nodiscard]] std::expected<std::string, std::vector<Problem>>
+read_config_file(const std::string& path);
+
 /// `parse_config` of a file of at most 16 MiB. One that cannot be read is a problem of line 0.
 [[nodiscard]] std::expected<Config, std::vector<Problem>> load_config(const std::string& path);
 

@@ -61,7 +61,7 @@ const Host& real_host() {
     return host;
 }
 
-std::expected<Config, std::vector<Problem>> load_config(const std::string& path) {
+std::expected<std::string, std::vector<Problem>> read_config_file(const std::string& path) {
     struct stat attributes{};
     if (::stat(path.c_str(), &attributes) != 0) {
         return unreadable(std::string("cannot be read: ") + std::strerror(errno));
@@ -85,7 +85,15 @@ std::expected<Config, std::vector<Problem>> load_config(const std::string& path)
     if (text.size() > largest_file_octets) {
         return unreadable("is larger than 16 MiB");
     }
-    return parse_config(text);
+    return text;
+}
+
+std::expected<Config, std::vector<Problem>> load_config(const std::string& path) {
+    const auto text = read_config_file(path);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    return parse_config(*text);
 }
 
 } // namespace anyvip::cmd

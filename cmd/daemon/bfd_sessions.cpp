@@ -176,6 +176,35 @@ void BfdSessions::log_obstacle(const Session& session, const Report& report) {
     }
 }
 
+std::vector<BfdSessionHandedOver> BfdSessions::hand_over() const {
+    std::vector<BfdSessionHandedOver> result;
+    for (const Session& session : sessions_) {
+        result.push_back({session.id,
+                          session.peer,
+                          session.endpoint,
+                          session.timing,
+                          session.is_leaving,
+                          session.last.obstacle,
+                          session.last.error});
+    }
+    return result;
+}
+
+void BfdSessions::take_over(std::unique_ptr<bgp::bfd_net::Thread> thread,
+                            const std::vector<BfdSessionHandedOver>& sessions) {
+    for (const BfdSessionHandedOver& one : sessions) {
+        if (!thread->sessions().contains(one.id)) {
+            continue; // its last report was on its way
+        }
+        Session& session = sessions_.emplace_back(
+            Session{one.id, one.peer, one.endpoint, one.timing, one.is_leaving, {}});
+        session.last.id = one.id;
+        session.last.obstacle = one.obstacle;
+        session.last.error = one.error;
+    }
+    service_.take_over(std::move(thread));
+}
+
 void BfdSessions::stop() {
     if (std::exchange(is_stopping_, true)) {
         return;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 
 #include "bgp/bfd_net/service.hpp"
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/handed_over.hpp"
 #include "cmd/daemon/log.hpp"
 #include "cmd/daemon/peers.hpp"
 
@@ -36,6 +38,17 @@ class BfdSessions {
 
     /// Every router knows that we are gone.
     [[nodiscard]] bool is_quiet() const { return service_.is_quiet(); }
+
+    // ---- upgrade in place ----
+    /// The thread stands still; nullptr: no thread. What it has said and we have not read yet, it
+    /// says again after `take_over`.
+    [[nodiscard]] bgp::bfd_net::Thread* pause() { return service_.pause(); }
+
+    void go_on() { service_.go_on(); }
+
+    [[nodiscard]] std::vector<BfdSessionHandedOver> hand_over() const;
+    void take_over(std::unique_ptr<bgp::bfd_net::Thread> thread,
+                   const std::vector<BfdSessionHandedOver>& sessions);
 
     /// State, timers and counters, for the API; empty when the peer has no session.
     [[nodiscard]] boost::json::object details(const std::string& peer) const;

@@ -231,8 +231,7 @@ void Control::follow_events(const HttpRequest& request, const Responder& respond
         responder->finish();
         return;
     }
-    host_.events.follow(
-        [responder](const LoggedEvent& event) { return responder->write(event.json + "\n"); });
+    host_.events.follow(responder);
 }
 
 void Control::drain(const HttpRequest& request, const Responder& responder) {
@@ -324,12 +323,80 @@ void Control::reload(const HttpRequest& request, const Responder& responder) {
         fail(responder, 400, body.error());
         return;
     }
+    if (body->is_upgrade) {
+        upgrade_waiters_.push_back(responder);
+        host_.upgrade(request.client);
+        return;
+    }
     const ReloadOutcome outcome = host_.reload(body->is_dry_run);
     if (!outcome.error.empty()) {
         fail(responder, 422, outcome.error);
         return;
     }
     reply(responder, json::object{{"changes", to_array(outcome.changes)}});
+}
+
+void Control::upgrade_ended(const std::string& problem, const json::object& document) {
+    for (const Responder& responder : std::exchange(upgrade_waiters_, {})) {
+        if (problem.empty()) {
+            reply(responder, document);
+        } else {
+            fail(responder, 409, problem);
+        }
+    }
+}
+
+void Control::hand_over(ApiHandedOver& api) const {
+    const auto add = [](std::vector<ApiClient>& clients,
+                        const Responder& responder,
+                        std::vector<std::string> names) {
+        if (const int descriptor = responder->descriptor(); descriptor >= 0) {
+            clients.push_back({descriptor, std::move(names), {}});
+        }
+    };
+    for (const Responder& follower : host_.events.followers()) {
+        add(api.event_followers, follower, {});
+    }
+    for (const CheckWaiter& waiter : check_waiters_) {
+        add(api.check_waiters, waiter.responder, {waiter.label});
+    }
+    for (const Responder& waiter : upgrade_waiters_) {
+        add(api.upgrade_waiters, waiter, {});
+    }
+    drain_waiters_.hand_over(api.drain_waiters, api.peer_waiters);
+}
+
+void Control::take_over(const ApiHandedOver& api, HttpServer& server) {
+    const auto adopt = [&server](const std::vector<ApiClient>& clients,
+                                 HttpServer::Adopted how,
+                                 const auto& place) {
+        for (const ApiClient& client : clients) {
+            if (client.descriptor < 0) {
+                continue;
+            }
+            if (Responder responder = server.adopt(client.descriptor, how)) {
+                place(client, std::move(responder));
+            }
+        }
+    };
+    using enum HttpServer::Adopted;
+    adopt(api.event_followers, InStream, [this](const ApiClient&, Responder responder) {
+        host_.events.follow(std::move(responder));
+    });
+    adopt(api.drain_waiters, InStream, [this](const ApiClient& client, Responder responder) {
+        drain_waiters_.take_over(client, std::move(responder));
+    });
+    adopt(api.peer_waiters, InStream, [this](const ApiClient& client, Responder responder) {
+        drain_waiters_.take_over_peer(client, std::move(responder));
+    });
+    adopt(api.check_waiters, BeforeAnswer, [this](const ApiClient& client, Responder responder) {
+        if (!client.names.empty()) {
+            check_waiters_.push_back({client.names.front(), std::move(responder)});
+        }
+    });
+    adopt(api.upgrade_waiters, BeforeAnswer, [this](const ApiClient&, Responder responder) {
+        upgrade_waiters_.push_back(std::move(responder));
+    });
 }
 
 void Control::reset_peer(const HttpRequest& request,

@@ -15,6 +15,7 @@
 #include "cmd/daemon/documents.hpp"
 #include "cmd/daemon/drain_waiters.hpp"
 #include "cmd/daemon/event_log.hpp"
+#include "cmd/daemon/handed_over.hpp"
 #include "cmd/daemon/http_server.hpp"
 #include "cmd/daemon/log.hpp"
 
@@ -34,7 +35,10 @@ struct ControlHost {
     ProcessFacts facts;
     std::function<void()> turn; ///< decide and write out what has changed, now
     std::function<ReloadOutcome(bool dry_run)> reload;
-    std::function<bool()> is_saved;             ///< no drain waits for the disk
+    std::function<bool()> is_saved; ///< no drain waits for the disk
+    /// Begins an upgrade in place, or joins the one under way; `upgrade_ended` follows, here or in
+    /// the successor.
+    std::function<void(const std::string& author)> upgrade;
     std::function<std::string()> persist_error; ///< of the last Persist; empty: written
     std::function<Pieces()> metrics;
     /// Runs it in a later turn of the loop.
@@ -63,6 +67,17 @@ class Control {
 
     /// Who waits for a check that is configured no more hears so.
     void after_reload();
+
+    // ---- upgrade in place ----
+    /// Answers who asked for it. Empty problem: it is done.
+    void upgrade_ended(const std::string& problem, const boost::json::object& document);
+
+    /// No answer is being written.
+    [[nodiscard]] bool is_settled() const { return texts_.empty(); }
+
+    /// All clients that wait for something.
+    void hand_over(ApiHandedOver& api) const;
+    void take_over(const ApiHandedOver& api, HttpServer& server);
 
     /// After every turn: feeds `drain --wait`.
     void after_turn() { drain_waiters_.update(host_.agent); }
@@ -107,6 +122,7 @@ class Control {
     std::list<Text> texts_; // each has a few elements written in turn
     std::list<CheckWaiter> check_waiters_;
     std::vector<std::function<void()>> unsaved_; // answers that wait for the disk
+    std::list<Responder> upgrade_waiters_;
     DrainWaiters drain_waiters_;
 };
 

@@ -91,6 +91,31 @@ void DrainWaiters::update(Agent& agent) {
     peer_waiters_.remove_if([&](PeerWaiter& waiter) { return advance(waiter, agent); });
 }
 
+void DrainWaiters::hand_over(std::vector<ApiClient>& waiters,
+                             std::vector<ApiClient>& peer_waiters) const {
+    for (const Waiter& waiter : waiters_) {
+        if (const int descriptor = waiter.responder->descriptor(); descriptor >= 0) {
+            waiters.push_back({descriptor, waiter.vips, waiter.last_line});
+        }
+    }
+    for (const PeerWaiter& waiter : peer_waiters_) {
+        if (const int descriptor = waiter.responder->descriptor(); descriptor >= 0) {
+            peer_waiters.push_back({descriptor, {waiter.peer}, {{waiter.peer, waiter.last_step}}});
+        }
+    }
+}
+
+void DrainWaiters::take_over(const ApiClient& client, std::shared_ptr<HttpResponder> responder) {
+    waiters_.push_back({client.names, std::move(responder), client.last_lines, 0});
+}
+
+void DrainWaiters::take_over_peer(const ApiClient& client,
+                                  std::shared_ptr<HttpResponder> responder) {
+    for (const auto& [peer, last_step] : client.last_lines) {
+        peer_waiters_.push_back({peer, responder, last_step});
+    }
+}
+
 // Returns whether the waiter is done.
 bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
     // Cheap, for this is asked after every turn and of every VIP.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/handed_over.hpp"
 #include "cmd/daemon/http_server.hpp"
 
 namespace anyvip::cmd {
@@ -26,6 +27,12 @@ class DrainWaiters {
 
     /// After every turn: sends what has changed, ends the streams of drains that have ended.
     void update(Agent& agent);
+
+    // ---- upgrade in place ----
+    /// The clients with what they were told last; one with octets on their way is left out.
+    void hand_over(std::vector<ApiClient>& waiters, std::vector<ApiClient>& peer_waiters) const;
+    void take_over(const ApiClient& client, std::shared_ptr<HttpResponder> responder);
+    void take_over_peer(const ApiClient& client, std::shared_ptr<HttpResponder> responder);
 
   private:
     struct Waiter {

@@ -29,7 +29,8 @@ void EventLog::add(const Event& event) {
     if (events_.size() > limits::events) {
         events_.pop_front();
     }
-    followers_.remove_if([this](const Follower& follower) { return !follower(events_.back()); });
+    followers_.remove_if(
+        [this](const Follower& follower) { return !follower->write(events_.back().json + "\n"); });
 }
 
 } // namespace anyvip::cmd

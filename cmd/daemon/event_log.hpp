@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <list>
 #include <memory>
 #include <string>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/http_server.hpp"
 
 namespace anyvip::cmd {
 
@@ -21,22 +21,50 @@ struct LoggedEvent {
     std::string name;
     std::string reason;
     std::string json; ///< without the line end
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, at);
+        archive.field(2, event);
+        archive.field(3, name);
+        archive.field(4, reason);
+        archive.field(5, json);
+    }
 };
 
 [[nodiscard]] LoggedEvent to_logged(const Event& event);
 
 class EventLog {
   public:
-    /// Returns false when the follower is gone and shall not be called again.
-    using Follower = std::function<bool(const LoggedEvent&)>;
+    using Follower = std::shared_ptr<HttpResponder>;
 
     void add(const Event& event);
 
+    /// Each event from now on is written to it, until it is gone.
     void follow(Follower follower) { followers_.push_back(std::move(follower)); }
+
+    [[nodiscard]] const std::list<Follower>& followers() const { return followers_; }
 
     [[nodiscard]] const std::deque<LoggedEvent>& all() const { return events_; }
 
     [[nodiscard]] std::uint64_t total() const { return total_; }
+
+    /// What goes over at an upgrade in place.
+    struct Past {
+        std::deque<LoggedEvent> events;
+        std::uint64_t total = 0;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, events);
+            archive.field(2, total);
+        }
+    };
+
+    [[nodiscard]] Past past() const { return {events_, total_}; }
+
+    void take_over(Past past) {
+        events_ = std::move(past.events);
+        total_ = past.total;
+    }
 
   private:
     std::deque<LoggedEvent> events_;

@@ -28,6 +28,12 @@ class Histogram {
 
     [[nodiscard]] double sum_s() const { return sum_s_; }
 
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, counts_);
+        archive.field(2, count_);
+        archive.field(3, sum_s_);
+    }
+
   private:
     std::array<std::uint64_t, bounds_s.size()> counts_{}; // not cumulative
     std::uint64_t count_ = 0;

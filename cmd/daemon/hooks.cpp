@@ -32,6 +32,34 @@ void Hooks::run(const LoggedEvent& event) {
     start_next();
 }
 
+std::vector<WaitingHook> Hooks::waiting() const {
+    std::vector<WaitingHook> result;
+    for (const health::Command& command : waiting_) {
+        result.push_back({command.argv, command.user, command.input});
+    }
+    return result;
+}
+
+std::vector<OrphanHandedOver> Hooks::running() const {
+    std::vector<OrphanHandedOver> result;
+    for (const auto& [id, running] : running_) {
+        result.push_back({running.child->pid(), running.child->output_descriptor(), true});
+    }
+    return result;
+}
+
+void Hooks::take_over(const std::vector<WaitingHook>& waiting) {
+    for (const WaitingHook& one : waiting) {
+        if (!one.argv.empty()) {
+            health::Command& command = waiting_.emplace_back();
+            command.argv = one.argv;
+            command.user = one.user;
+            command.input = one.input;
+        }
+    }
+    start_next();
+}
+
 void Hooks::start_next() {
     while (!waiting_.empty() && running_.size() < limits::hooks_running) {
         const health::Command command = std::move(waiting_.front());

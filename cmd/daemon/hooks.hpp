@@ -15,6 +15,7 @@
 
 #include "cmd/agent/config.hpp"
 #include "cmd/daemon/event_log.hpp"
+#include "cmd/daemon/handed_over.hpp"
 #include "cmd/daemon/log.hpp"
 #include "health/probe/child.hpp"
 
@@ -29,6 +30,11 @@ class Hooks {
     /// Starts every hook whose pattern ("vip.*") matches. When too many wait already, the event is
     /// dropped for it and logged.
     void run(const LoggedEvent& event);
+
+    // ---- upgrade in place ----
+    [[nodiscard]] std::vector<WaitingHook> waiting() const;
+    [[nodiscard]] std::vector<OrphanHandedOver> running() const;
+    void take_over(const std::vector<WaitingHook>& waiting);
 
   private:
     struct Running {

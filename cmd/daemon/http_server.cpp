@@ -99,8 +99,8 @@ class Connection final : public HttpResponder,
     using Registry = std::list<Connection*>; // the oldest first
 
     Connection(typename Protocol::socket socket, const HttpHandler& handler, Registry& registry)
-        : client_(describe_client(socket)), stream_(std::move(socket)), handler_(handler),
-          registry_(&registry) {
+        : client_(describe_client(socket)), socket_number_(socket.native_handle()),
+          stream_(std::move(socket)), handler_(handler), registry_(&registry) {
         parser_.header_limit(limits::http_header_octets);
         parser_.body_limit(limits::http_body_octets);
         place_ = registry_->insert(registry_->end(), this);
@@ -160,6 +160,22 @@ class Connection final : public HttpResponder,
     void finish() override {
         enqueue("0\r\n\r\n");
         finish_queue();
+    }
+
+    [[nodiscard]] int descriptor() const override {
+        return is_settled() && is_open_ ? socket_number_ : -1;
+    }
+
+    [[nodiscard]] bool is_settled() const {
+        return !is_open_ || (is_request_read_ && queue_.empty() && !is_finished_);
+    }
+
+    /// The request was read by a predecessor.
+    void go_on(HttpServer::Adopted how) {
+        is_request_read_ = true;
+        if (how == HttpServer::Adopted::InStream) {
+            watch_for_end();
+        }
     }
 
   private:
@@ -278,6 +294,7 @@ class Connection final : public HttpResponder,
     }
 
     std::string client_;
+    int socket_number_;
     beast::basic_stream<Protocol> stream_;
     const HttpHandler& handler_;
     Registry* registry_;
@@ -327,20 +344,63 @@ template <class Protocol> class Server final : public HttpServer {
         return error;
     }
 
+    /// The listening socket of a predecessor.
+    ErrorCode take_over(const Protocol& protocol, int inherited) {
+        ErrorCode error;
+        acceptor_.assign(protocol, inherited, error);
+        if (!error) {
+            accept();
+        }
+        return error;
+    }
+
+    [[nodiscard]] int descriptor() override { return acceptor_.native_handle(); }
+
+    void pause() override {
+        is_paused_ = true;
+        ErrorCode ignored;
+        acceptor_.cancel(ignored);
+        pause_.cancel();
+    }
+
+    void resume() override {
+        if (std::exchange(is_paused_, false)) {
+            accept();
+        }
+    }
+
+    [[nodiscard]] bool is_settled() const override {
+        return std::ranges::all_of(connections_, &Connection<Protocol>::is_settled);
+    }
+
+    [[nodiscard]] std::shared_ptr<HttpResponder> adopt(int descriptor, Adopted how) override {
+        ErrorCode error;
+        typename Protocol::socket socket(acceptor_.get_executor());
+        socket.assign(acceptor_.local_endpoint(error).protocol(), descriptor, error);
+        if (error) {
+            ::close(descriptor);
+            return nullptr;
+        }
+        auto connection =
+            std::make_shared<Connection<Protocol>>(std::move(socket), handler_, connections_);
+        connection->go_on(how);
+        return connection;
+    }
+
     void unlink_at_end(std::string path) { path_ = std::move(path); }
 
   private:
     void accept() {
         acceptor_.async_accept([this](ErrorCode error, typename Protocol::socket socket) {
             if (error == asio::error::operation_aborted) {
-                return;
+                return; // paused, or destroyed
             }
             if (error) {
                 // Out of descriptors: the connection stays in the backlog; look again later instead
                 // of spinning.
                 pause_.expires_after(std::chrono::milliseconds(100));
                 pause_.async_wait([this](ErrorCode aborted) {
-                    if (!aborted) {
+                    if (!aborted && !is_paused_) {
                         accept();
                     }
                 });
@@ -353,7 +413,9 @@ template <class Protocol> class Server final : public HttpServer {
             } else {
                 connection->refuse();
             }
-            accept();
+            if (!is_paused_) {
+                accept();
+            }
         });
     }
 
@@ -375,6 +437,7 @@ template <class Protocol> class Server final : public HttpServer {
     HttpHandler handler_;
     typename Connection<Protocol>::Registry connections_;
     std::string path_;
+    bool is_paused_ = false;
 };
 
 // Two daemons on one socket would fight over the VIPs as well: only a socket that nobody answers on
@@ -409,7 +472,14 @@ std::error_code clear_stale_socket(asio::io_context& io, const std::string& path
 std::unique_ptr<HttpServer> serve_unix(asio::io_context& io,
                                        const std::string& path,
                                        HttpHandler handler,
+                                       int inherited,
                                        std::error_code& error) {
+    auto server = std::make_unique<Server<asio::local::stream_protocol>>(io, std::move(handler));
+    if (inherited >= 0) {
+        error = server->take_over(asio::local::stream_protocol(), inherited);
+        server->unlink_at_end(path);
+        return server;
+    }
     if (path.size() >= sizeof(sockaddr_un::sun_path)) {
         error = std::make_error_code(std::errc::filename_too_long);
         return nullptr;
@@ -418,7 +488,6 @@ std::unique_ptr<HttpServer> serve_unix(asio::io_context& io,
     if (error) {
         return nullptr;
     }
-    auto server = std::make_unique<Server<asio::local::stream_protocol>>(io, std::move(handler));
     const mode_t before = ::umask(0117); // the socket file is born with mode 0660
     error = server->listen(asio::local::stream_protocol::endpoint(path));
     ::umask(before);
@@ -432,6 +501,7 @@ std::unique_ptr<HttpServer> serve_unix(asio::io_context& io,
 std::unique_ptr<HttpServer> serve_tcp(asio::io_context& io,
                                       const std::string& endpoint,
                                       HttpHandler handler,
+                                      int inherited,
                                       std::error_code& error) {
     const std::size_t colon = endpoint.rfind(':');
     std::string host = endpoint.substr(0, colon);
@@ -446,7 +516,8 @@ std::unique_ptr<HttpServer> serve_tcp(asio::io_context& io,
         return nullptr;
     }
     auto server = std::make_unique<Server<asio::ip::tcp>>(io, std::move(handler));
-    error = server->listen({address, static_cast<std::uint16_t>(port)});
+    const asio::ip::tcp::endpoint local(address, static_cast<std::uint16_t>(port));
+    error = inherited >= 0 ? server->take_over(local.protocol(), inherited) : server->listen(local);
     if (error) {
         return nullptr;
     }

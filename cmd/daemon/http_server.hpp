@@ -3,6 +3,7 @@
 // sizes and time.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,6 +39,9 @@ class HttpResponder {
     /// False when the client is gone.
     virtual bool write(std::string_view octets) = 0;
     virtual void finish() = 0;
+    /// For an upgrade in place: the connection of a client that waits for more; -1 when octets are
+    /// still on their way to it, or when it is gone.
+    [[nodiscard]] virtual int descriptor() const = 0;
 };
 
 using HttpHandler = std::function<void(const HttpRequest&, std::shared_ptr<HttpResponder>)>;
@@ -49,19 +53,34 @@ class HttpServer {
     HttpServer() = default;
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
+
+    // ---- upgrade in place ----
+    /// The listening socket; it stays the server's.
+    [[nodiscard]] virtual int descriptor() = 0;
+    /// Who comes now waits in the kernel's queue.
+    virtual void pause() = 0;
+    virtual void resume() = 0;
+    /// No request is half read and no answer half written.
+    [[nodiscard]] virtual bool is_settled() const = 0;
+    /// The connection of a client that waits for an answer, or for more of a stream.
+    enum class Adopted : std::uint8_t { BeforeAnswer, InStream };
+    [[nodiscard]] virtual std::shared_ptr<HttpResponder> adopt(int descriptor, Adopted how) = 0;
 };
 
 /// On a unix socket, mode 0660; missing parent directories are made. A socket file that nobody
-/// answers on is replaced, one that a running daemon answers on is `address_in_use`.
+/// answers on is replaced, one that a running daemon answers on is `address_in_use`. `inherited`:
+/// the listening socket of a predecessor; -1: none.
 [[nodiscard]] std::unique_ptr<HttpServer> serve_unix(boost::asio::io_context& io,
                                                      const std::string& path,
                                                      HttpHandler handler,
+                                                     int inherited,
                                                      std::error_code& error);
 
 /// On "ADDRESS:PORT" ("[::1]:9179" for IPv6).
 [[nodiscard]] std::unique_ptr<HttpServer> serve_tcp(boost::asio::io_context& io,
                                                     const std::string& endpoint,
                                                     HttpHandler handler,
+                                                    int inherited,
                                                     std::error_code& error);
 
 /// Percent-decoding of a path or query part; bad escapes are kept as they are.

@@ -37,4 +37,9 @@ inline constexpr std::size_t hooks_running = 8;
 inline constexpr std::size_t hooks_waiting = 256;
 inline constexpr std::chrono::seconds hook_time{10};
 
+// An upgrade in place: the trial of the new program, and how long at most to wait for answers that
+// are half written.
+inline constexpr std::chrono::seconds upgrade_trial_time{10};
+inline constexpr std::chrono::milliseconds upgrade_settle_time{1500};
+
 } // namespace anyvip::cmd::limits

@@ -87,7 +87,7 @@ void write_sessions(Exposition& out, Agent& agent) {
 
 void Metrics::observe_event(const Event& event) {
     if (event.event.starts_with("vip.") && event.event != "vip.undrained") {
-        ++vip_transitions_[{event.name, event.event.substr(4)}];
+        ++counts_.vip_transitions[{event.name, event.event.substr(4)}];
     }
 }
 
@@ -96,17 +96,17 @@ void Metrics::forget_missing(const Agent& agent) {
     for (const CheckView& view : agent.checks()) {
         checks.insert(view.label);
     }
-    std::erase_if(checks_, [&](const auto& entry) { return !checks.contains(entry.first); });
+    std::erase_if(counts_.checks, [&](const auto& entry) { return !checks.contains(entry.first); });
     std::set<std::string, std::less<>> vips;
     for (const vip::VipConfig& config : agent.config().vips) {
         vips.insert(config.name);
     }
-    std::erase_if(vip_transitions_,
+    std::erase_if(counts_.vip_transitions,
                   [&](const auto& entry) { return !vips.contains(entry.first.first); });
 }
 
 void Metrics::observe_check(const std::string& label, const health::Result& result) {
-    CheckCounters& counters = checks_[label];
+    CheckCounters& counters = counts_.checks[label];
     ++counters.results.at(static_cast<std::size_t>(result.outcome));
     counters.duration.observe(result.took);
 }
@@ -140,8 +140,8 @@ void Metrics::append_vips(Pieces& page, const Agent& agent) const {
         page, "anyvip_vip_transitions_total", "counter", "Changes of state by the state entered.");
     page.each(count, [this, &agent](std::size_t index, std::string& text) {
         const std::string& name = agent.config().vips.at(index).name;
-        for (auto found = vip_transitions_.lower_bound({name, ""});
-             found != vip_transitions_.end() && found->first.first == name;
+        for (auto found = counts_.vip_transitions.lower_bound({name, ""});
+             found != counts_.vip_transitions.end() && found->first.first == name;
              ++found) {
             Exposition(text).sample("anyvip_vip_transitions_total",
                                     {{"vip", name}, {"to", found->first.second}},
@@ -175,7 +175,8 @@ void Metrics::append_checks(Pieces& page, const Agent& agent) const {
         page.each(count, [this, &agent, write](std::size_t index, std::string& text) {
             Exposition out(text);
             for (const CheckView& view : agent.checks_at(index)) {
-                if (const auto found = checks_.find(view.label); found != checks_.end()) {
+                if (const auto found = counts_.checks.find(view.label);
+                    found != counts_.checks.end()) {
                     write(out, view.label, found->second);
                 }
             }
@@ -222,12 +223,13 @@ Pieces Metrics::page(Agent& agent, std::uint64_t log_lines_dropped) const {
         out.family("anyvip_withdraw_latency_seconds",
                    "histogram",
                    "From the cause of a withdraw to its last octet handed to the kernel.");
-        out.histogram("anyvip_withdraw_latency_seconds", {}, withdraw_latency_);
+        out.histogram("anyvip_withdraw_latency_seconds", {}, counts_.withdraw_latency);
         out.family("anyvip_config_last_reload_successful",
                    "gauge",
                    "Whether the last reload was applied.");
-        out.sample(
-            "anyvip_config_last_reload_successful", {}, std::uint64_t{is_reload_successful_});
+        out.sample("anyvip_config_last_reload_successful",
+                   {},
+                   std::uint64_t{counts_.is_reload_successful});
         out.family(
             "anyvip_log_lines_dropped_total", "counter", "Log lines that could not be written.");
         out.sample("anyvip_log_lines_dropped_total", {}, log_lines_dropped);

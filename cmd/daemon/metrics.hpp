@@ -26,26 +26,48 @@ class Metrics {
 
     /// From the check result or command that caused a withdraw to its last octet handed to the
     /// kernel.
-    void observe_withdraw(Duration latency) { withdraw_latency_.observe(latency); }
+    void observe_withdraw(Duration latency) { counts_.withdraw_latency.observe(latency); }
 
-    void observe_reload(bool is_successful) { is_reload_successful_ = is_successful; }
+    void observe_reload(bool is_successful) { counts_.is_reload_successful = is_successful; }
 
     /// The exposition; refers to this and to the agent, and is good until its next reload.
     [[nodiscard]] Pieces page(Agent& agent, std::uint64_t log_lines_dropped) const;
 
-  private:
     struct CheckCounters {
-        std::array<std::uint64_t, 4> results{}; // by health::Outcome
+        std::array<std::uint64_t, 4> results{}; ///< by health::Outcome
         Histogram duration;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, results);
+            archive.field(2, duration);
+        }
     };
 
+    /// All that is counted here: what goes over at an upgrade in place.
+    struct Counts {
+        std::map<std::pair<std::string, std::string>, std::uint64_t>
+            vip_transitions; ///< by VIP and state
+        std::map<std::string, CheckCounters> checks;
+        Histogram withdraw_latency;
+        bool is_reload_successful = true;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, vip_transitions);
+            archive.field(2, checks);
+            archive.field(3, withdraw_latency);
+            archive.field(4, is_reload_successful);
+        }
+    };
+
+    [[nodiscard]] const Counts& counts() const { return counts_; }
+
+    void take_over(Counts counts) { counts_ = std::move(counts); }
+
+  private:
     void append_vips(Pieces& page, const Agent& agent) const;
     void append_checks(Pieces& page, const Agent& agent) const;
 
-    std::map<std::pair<std::string, std::string>, std::uint64_t> vip_transitions_; // (vip, state)
-    std::map<std::string, CheckCounters> checks_;
-    Histogram withdraw_latency_;
-    bool is_reload_successful_ = true;
+    Counts counts_;
 };
 
 } // namespace anyvip::cmd

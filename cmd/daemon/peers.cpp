@@ -37,11 +37,63 @@ Peers::Peers(boost::asio::io_context& io, Agent& agent, Log& log, std::function<
                  [this](const bgp::net::ListenProblem& problem) { log_.warning(problem.text); }),
       retry_(io) {}
 
-std::string Peers::start() {
+std::string Peers::start(const PeersHandedOver& inherited) {
     for (const std::string& name : agent_.peer_names()) {
         add(name);
     }
+    for (const PeerSockets& sockets : inherited.peers) {
+        take_over(sockets);
+    }
+    listeners_.take_over(inherited.listeners);
+    if (!inherited.peers.empty()) { // nothing may end a program that has taken over
+        listen_or_retry();
+        return {};
+    }
     return listen();
+}
+
+void Peers::take_over(const PeerSockets& sockets) {
+    const auto found = drivers_.find(sockets.name);
+    bgp::Peer* peer = agent_.find_peer(sockets.name);
+    if (found == drivers_.end() || peer == nullptr) {
+        return;
+    }
+    bgp::net::PeerDriver& driver = *found->second;
+    bgp::net::NetConfig config = driver.config();
+    if (const auto discovery = discoveries_.find(config.scope); discovery != discoveries_.end()) {
+        discovery->second.process->take_over(sockets.heard);
+        config.address = sockets.learnt;
+        driver.reconfigure(std::move(config));
+    }
+    for (const bgp::Slot slot : {bgp::Slot::Outgoing, bgp::Slot::Incoming}) {
+        bgp::net::FileDescriptor socket(sockets.connections.at(static_cast<std::size_t>(slot)));
+        if (!peer->has_connection(slot)) {
+            continue;
+        }
+        if (socket.is_open()) {
+            driver.take_over(slot, std::move(socket));
+        } else {
+            peer->closed(slot, "lost in the upgrade", read_clocks().monotonic);
+        }
+    }
+}
+
+PeersHandedOver Peers::hand_over() const {
+    PeersHandedOver result;
+    for (const auto& [name, driver] : drivers_) {
+        PeerSockets& sockets = result.peers.emplace_back();
+        sockets.name = name;
+        for (const bgp::Slot slot : {bgp::Slot::Outgoing, bgp::Slot::Incoming}) {
+            sockets.connections.at(static_cast<std::size_t>(slot)) = driver->descriptor(slot);
+        }
+        if (const auto found = discoveries_.find(driver->config().scope);
+            found != discoveries_.end()) {
+            sockets.learnt = driver->config().address;
+            sockets.heard = found->second.process->heard();
+        }
+    }
+    result.listeners = listeners_.open();
+    return result;
 }
 
 void Peers::add(const std::string& name) {

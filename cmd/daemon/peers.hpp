@@ -16,6 +16,7 @@
 #include "bgp/net/peer_driver.hpp"
 #include "bgp/net/unnumbered.hpp"
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/handed_over.hpp"
 #include "cmd/daemon/log.hpp"
 
 namespace anyvip::cmd {
@@ -27,7 +28,10 @@ class Peers {
 
     /// Makes the drivers and opens the listeners of all configured peers. A port that cannot be had
     /// is an error in one line; a single peer that is refused is only logged.
-    [[nodiscard]] std::string start();
+    /// With sockets of a predecessor: those that the Peers rely on go on.
+    [[nodiscard]] std::string start(const PeersHandedOver& inherited);
+    /// The sockets stay here.
+    [[nodiscard]] PeersHandedOver hand_over() const;
 
     void add(const std::string& name);
     /// After the agent has stopped the Peer: hands its last octets to the kernel and forgets it.
@@ -53,6 +57,7 @@ class Peers {
     [[nodiscard]] bool is_established(const std::string& name) const;
     void update_discoveries();
     void discover(const PeerEntry& entry);
+    void take_over(const PeerSockets& sockets);
     void on_router_changed(const std::string& interface);
 
     boost::asio::io_context& io_;

@@ -2,6 +2,7 @@
 #include "cmd/daemon/runtime.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -17,6 +18,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/bfd_sessions.hpp"
@@ -31,9 +34,12 @@
 #include "cmd/daemon/log.hpp"
 #include "cmd/daemon/measurement.hpp"
 #include "cmd/daemon/metrics.hpp"
+#include "cmd/daemon/orphans.hpp"
 #include "cmd/daemon/peers.hpp"
 #include "cmd/daemon/probe_runner.hpp"
 #include "cmd/daemon/systemd.hpp"
+#include "cmd/daemon/takeover.hpp"
+#include "cmd/daemon/upgrade.hpp"
 #include "cmd/daemon/wall_time.hpp"
 #include "health/probe/tripwires.hpp"
 #include "vip/kernel/address_kernel.hpp"
@@ -82,11 +88,18 @@ class Runtime {
         : options_(std::move(options)), config_(std::move(config)) {}
 
     std::string run();
+    /// The same for a program that takes over.
+    std::string run(Takeover takeover);
 
   private:
-    std::string start();
+    std::string start(Takeover* takeover);
+    HandedOver hand_over(Instant began);
+    void notice_missing_addresses();
+    void upgraded(const HandedOver& inherited);
+    void upgrade_failed(const std::string& problem);
+    UpgradeHost upgrade_host();
     void make_state_directory();
-    std::string open_api();
+    std::string open_api(const ApiHandedOver& inherited);
     void apply_to_watchers();
     void watch_signals();
     void on_signal(int signal);
@@ -116,11 +129,12 @@ class Runtime {
     EventLog events_;
     Metrics metrics_;
     Hooks hooks_{io_, log_};
+    Orphans orphans_{io_};
     DrainFile drain_file_{io_, [this] {
                               agent_->drain_file(drain_file_.exists(), read_clocks());
                               turn();
                           }};
-    std::optional<Agent> agent_;
+    std::unique_ptr<Agent> agent_;
     std::optional<vip::kernel::AddressKernel> addresses_;
     std::optional<vip::kernel::RouteKernel> routes_;
     std::optional<Peers> peers_;
@@ -130,12 +144,15 @@ class Runtime {
     std::optional<Measurement> measurement_;
     std::optional<DrainWriter> drain_writer_;
     std::optional<Control> control_;
+    std::optional<Upgrade> upgrade_;
     std::unique_ptr<HttpServer> control_socket_;
     std::unique_ptr<HttpServer> public_listener_;
     asio::signal_set signals_{io_};
     asio::steady_timer timer_{io_};
     asio::steady_timer watchdog_{io_};
     std::optional<Instant> armed_;
+    Instant started_ = read_clocks().monotonic;
+    std::uint64_t upgrades_ = 0;
     std::string persist_error_;
     std::string service_status_;
     bool is_status_stale_ = true;
@@ -144,40 +161,68 @@ class Runtime {
 };
 
 std::string Runtime::run() {
-    std::signal(SIGPIPE, SIG_IGN);
-    if (std::string problem = start(); !problem.empty()) {
+    configure_log();
+    if (std::string problem = complete_identity(config_); !problem.empty()) {
+        return problem;
+    }
+    make_state_directory();
+    LoadedDrains drains = load_drains(config_.daemon.state_dir);
+    for (const std::string& warning : drains.warnings) {
+        log_.warning(warning);
+    }
+    agent_ =
+        std::make_unique<Agent>(config_, std::move(drains.state), random_seed(), read_clocks());
+    if (std::string problem = start(nullptr); !problem.empty()) {
         return problem;
     }
     io_.run();
     return {};
 }
 
-std::string Runtime::start() {
+std::string Runtime::run(Takeover takeover) {
     configure_log();
-    if (std::string problem = complete_identity(config_); !problem.empty()) {
-        return problem;
+    agent_ = std::move(takeover.agent);
+    if (std::string problem = start(&takeover); !problem.empty()) {
+        return "after the upgrade: " + problem;
     }
-    const Now now = read_clocks();
-    make_state_directory();
+    upgraded(takeover.shell);
+    io_.run();
+    return {};
+}
+
+// Everything around the agent. What a predecessor has left is used instead of made.
+std::string Runtime::start(Takeover* takeover) {
+    std::signal(SIGPIPE, SIG_IGN);
+    const HandedOver* inherited = takeover != nullptr ? &takeover->shell : nullptr;
+    if (inherited != nullptr) {
+        started_ = inherited->started;
+        upgrades_ = inherited->upgrades + 1;
+        persist_error_ = inherited->persist_error;
+        options_.config_text = inherited->config_text;
+        orphans_.adopt(inherited->orphans);
+        hooks_.take_over(inherited->hooks);
+        events_.take_over(inherited->events);
+        metrics_.take_over(inherited->metrics);
+    }
     drain_writer_.emplace(
         io_,
         [directory = config_.daemon.state_dir](const vip::DrainState& state) {
             return save_drains(directory, state);
         },
         [this](const std::string& problem) { persisted(problem); });
-    LoadedDrains drains = load_drains(config_.daemon.state_dir);
-    for (const std::string& warning : drains.warnings) {
-        log_.warning(warning);
-    }
-    agent_.emplace(config_, std::move(drains.state), random_seed(), now);
-    if (std::string problem = open_api(); !problem.empty()) {
+    if (std::string problem = open_api(inherited ? inherited->api : ApiHandedOver{});
+        !problem.empty()) {
         return problem;
     }
     peers_.emplace(io_, *agent_, log_, [this] { turn(); });
-    if (std::string problem = peers_->start(); !problem.empty()) {
+    if (std::string problem = peers_->start(inherited ? inherited->peers : PeersHandedOver{});
+        !problem.empty()) {
         return problem;
     }
     bfd_.emplace(io_, *agent_, *peers_, log_, [this] { turn(); });
+    if (takeover != nullptr && takeover->bfd) {
+        bfd_->take_over(std::move(takeover->bfd), inherited->bfd);
+    }
     probes_.emplace(
         io_,
         [](const IpAddress& address) { return vip::kernel::is_local_address(address); },
@@ -206,6 +251,7 @@ std::string Runtime::start() {
     if (const std::error_code error = addresses_->start()) {
         return "cannot watch addresses through netlink: " + error.message();
     }
+    notice_missing_addresses();
     routes_.emplace(io_,
                     vip::kernel::RouteCallbacks{
                         [this](const vip::kernel::RouteObservation& seen) {
@@ -223,10 +269,17 @@ std::string Runtime::start() {
     });
     apply_to_watchers();
     agent_->drain_file(drain_file_.exists(), read_clocks());
+    upgrade_.emplace(upgrade_host());
+    if (!persist_error_.empty()) { // the predecessor's disk did not answer: once more
+        drain_writer_->save(agent_->drains());
+    }
     watch_signals();
     log_.info("anyvipd " ANYVIP_VERSION ": " + config_.node.name + ", AS " +
               bgp::to_string(config_.node.asn) + ", router ID " +
               bgp::to_string(*config_.node.router_id));
+    if (inherited != nullptr) {
+        block_signals(false);
+    }
     turn();
     service_manager_.notify("READY=1");
     arm_watchdog();
@@ -244,15 +297,25 @@ void Runtime::make_state_directory() {
     }
 }
 
-std::string Runtime::open_api() {
+// The dump tells what is there, and not what has gone since the predecessor looked.
+void Runtime::notice_missing_addresses() {
+    for (const auto& [prefix, interface] : agent_->addresses_present()) {
+        if (!addresses_->table().state_of(prefix, interface).is_present) {
+            agent_->address_observed(prefix, interface, false, false, read_clocks());
+        }
+    }
+}
+
+std::string Runtime::open_api(const ApiHandedOver& inherited) {
     control_.emplace(
         ControlHost{*agent_,
                     events_,
                     log_,
-                    {read_clocks().monotonic, ::getpid()},
+                    {started_, ::getpid()},
                     [this] { turn(); },
                     [this](bool is_dry_run) { return reload(is_dry_run); },
                     [this] { return drain_writer_->is_idle(); },
+                    [this](const std::string& author) { upgrade_->begin(author); },
                     [this] { return persist_error_; },
                     [this] { return metrics_.page(*agent_, log_.dropped()); },
                     [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); },
@@ -266,6 +329,7 @@ std::string Runtime::open_api() {
         [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
             control_->handle(request, std::move(responder));
         },
+        inherited.control,
         error);
     if (error == std::errc::address_in_use) {
         return "another anyvipd is running: it answers on " + path;
@@ -273,6 +337,7 @@ std::string Runtime::open_api() {
     if (error) {
         return "cannot open the control socket " + path + ": " + error.message();
     }
+    control_->take_over(inherited, *control_socket_);
     if (config_.daemon.http.empty()) {
         return {};
     }
@@ -282,6 +347,7 @@ std::string Runtime::open_api() {
         [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
             control_->handle_public(request, std::move(responder));
         },
+        inherited.http,
         error);
     if (error) {
         return "cannot listen on daemon.http " + config_.daemon.http + ": " + error.message();
@@ -315,7 +381,7 @@ void Runtime::watch_signals() {
 
 void Runtime::on_signal(int signal) {
     if (signal == SIGUSR2) {
-        log_.warning("SIGUSR2: this version cannot be upgraded in place; nothing was done");
+        upgrade_->begin("SIGUSR2");
         return;
     }
     if (is_finished_) {
@@ -516,7 +582,8 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     if (agent_->node_state() == NodeState::Stopping) {
         return {"the daemon is stopping", {}};
     }
-    auto loaded = load_config(options_.config_file);
+    auto text = read_config_file(options_.config_file);
+    auto loaded = text ? parse_config(*text) : std::unexpected(text.error());
     if (!loaded) {
         ReloadOutcome rejected;
         for (const Problem& problem : loaded.error()) {
@@ -542,6 +609,7 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     if (is_dry_run) {
         return outcome;
     }
+    options_.config_text = *std::move(text);
     agent_->reload(*std::move(loaded), read_clocks());
     config_ = agent_->config(); // what needs a restart is still as it was
     configure_log();
@@ -553,6 +621,107 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     metrics_.forget_missing(*agent_);
     control_->after_reload();
     return outcome;
+}
+
+HandedOver Runtime::hand_over(Instant began) {
+    HandedOver shell;
+    shell.version = ANYVIP_VERSION;
+    shell.began = began;
+    shell.upgrades = upgrades_;
+    shell.config_text = options_.config_text;
+    shell.router_id = config_.node.router_id->value;
+    shell.node_name = config_.node.name;
+    shell.asn = config_.node.asn.value;
+    shell.control = config_.daemon.control;
+    shell.http = config_.daemon.http;
+    shell.state_dir = config_.daemon.state_dir;
+    shell.peers = peers_->hand_over();
+    shell.api.control = control_socket_->descriptor();
+    shell.api.http = public_listener_ ? public_listener_->descriptor() : -1;
+    control_->hand_over(shell.api);
+    shell.events = events_.past();
+    shell.metrics = metrics_.counts();
+    shell.bfd = bfd_->hand_over();
+    shell.started = started_;
+    shell.persist_error = persist_error_;
+    shell.hooks = hooks_.waiting();
+    shell.orphans = hooks_.running();
+    for (const int pid : health::living_children()) {
+        if (std::ranges::find(shell.orphans, pid, &OrphanHandedOver::pid) == shell.orphans.end()) {
+            shell.orphans.push_back({pid, -1, false});
+        }
+    }
+    return shell;
+}
+
+UpgradeHost Runtime::upgrade_host() {
+    const auto each_server = [this](const auto& act) {
+        for (HttpServer* server : {control_socket_.get(), public_listener_.get()}) {
+            if (server != nullptr) {
+                act(*server);
+            }
+        }
+    };
+    return {io_,
+            log_,
+            options_.arguments,
+            [this](Instant began) {
+                HandedOver shell = hand_over(began);
+                return save_state(shell, *agent_, [this] { return bfd_->pause(); });
+            },
+            [this] { bfd_->go_on(); },
+            [this] {
+                if (agent_->node_state() == NodeState::Stopping) {
+                    return std::string("the daemon is stopping");
+                }
+                const bool is_saving = upgrade_->is_under_way() && !drain_writer_->is_idle();
+                return std::string(is_saving ? "the disk takes too long to save the drains" : "");
+            },
+            [each_server](bool is_held) {
+                each_server(
+                    [is_held](HttpServer& server) { is_held ? server.pause() : server.resume(); });
+            },
+            [this, each_server] {
+                bool is_settled =
+                    peers_->is_quiet() && control_->is_settled() && drain_writer_->is_idle();
+                each_server([&](const HttpServer& server) { is_settled &= server.is_settled(); });
+                return is_settled;
+            },
+            [this] { turn(); },
+            [this](const std::string& problem) { upgrade_failed(problem); }};
+}
+
+void Runtime::upgraded(const HandedOver& inherited) {
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+        read_clocks().monotonic - inherited.began);
+    record({read_clocks().monotonic,
+            "upgrade.done",
+            config_.node.name,
+            "anyvipd " ANYVIP_VERSION " has taken over from " + inherited.version,
+            {{"from", inherited.version},
+             {"to", ANYVIP_VERSION},
+             {"upgrades", std::to_string(upgrades_)},
+             {"ms", std::to_string(static_cast<double>(took.count()) / 1000.0)}}});
+    boost::json::object document{
+        {"changes", boost::json::array{}},
+        {"upgraded", {{"from", inherited.version}, {"to", ANYVIP_VERSION}}}};
+    // The file may hold what only this program understands.
+    if (const auto text = read_config_file(options_.config_file);
+        text && *text != options_.config_text) {
+        const ReloadOutcome outcome = reload(false);
+        boost::json::array changes(outcome.changes.begin(), outcome.changes.end());
+        document["changes"] = std::move(changes);
+    }
+    control_->upgrade_ended({}, document);
+}
+
+void Runtime::upgrade_failed(const std::string& problem) {
+    record({read_clocks().monotonic,
+            "upgrade.failed",
+            config_.node.name,
+            problem,
+            {{"level", "error"}}});
+    control_->upgrade_ended("upgrade: " + problem + "; anyvipd " ANYVIP_VERSION " carries on", {});
 }
 
 // The command line outlives reloads.
@@ -588,6 +757,18 @@ void Runtime::finish() {
 }
 
 } // namespace
+
+std::string run_taken_over(int state_descriptor, const RunOptions& options) {
+    const bgp::net::FileDescriptor file(state_descriptor);
+    const auto octets = read_state(file.get());
+    auto takeover = octets ? restore_state(*octets, handover::Loader::Files::Inherited)
+                           : std::unexpected(octets.error());
+    if (!takeover) {
+        return "after the upgrade: " + takeover.error();
+    }
+    settle_in(takeover->shell.descriptors);
+    return Runtime(takeover->config, options).run(*std::move(takeover));
+}
 
 std::string run_daemon(Config config, const RunOptions& options) {
     return Runtime(std::move(config), options).run();

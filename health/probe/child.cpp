@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <set>
 #include <utility>
 
 #include <sys/syscall.h>
@@ -29,6 +30,11 @@ constexpr std::size_t flood_octets = 1U << 20U;
 int& unreaped() {
     static int count = 0; // the loop is one thread
     return count;
+}
+
+std::set<pid_t>& living() {
+    static std::set<pid_t> pids;
+    return pids;
 }
 
 std::error_code last_error() {
@@ -63,6 +69,10 @@ int unreaped_children() {
     return unreaped();
 }
 
+std::vector<int> living_children() {
+    return {living().begin(), living().end()};
+}
+
 std::expected<std::unique_ptr<Child>, std::error_code> Child::spawn(boost::asio::io_context& io,
                                                                     const Command& command) {
     if (unreaped() >= max_unreaped) {
@@ -90,6 +100,14 @@ void Child::async_end(std::function<void(Ending)> on_end) {
 
 const std::string& Child::output() const {
     return impl_->tail;
+}
+
+int Child::pid() const {
+    return impl_->pid;
+}
+
+int Child::output_descriptor() const {
+    return impl_->pipe.is_open() ? impl_->pipe.native_handle() : -1;
 }
 
 bool Child::is_flooding() const {
@@ -131,6 +149,8 @@ std::error_code Child::Impl::open(const Command& command) {
         ::kill(-pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
         pid = 0;
+    } else {
+        living().insert(pid);
     }
     return failure;
 }
@@ -190,6 +210,7 @@ void Child::Impl::on_exit() {
     }
     ::kill(-pid, SIGKILL); // children left behind
     ::waitid(P_PID, id, &info, WEXITED | WNOHANG);
+    living().erase(pid);
     pid = 0;
     if (is_killed) {
         --unreaped();

@@ -27,6 +27,10 @@ inline constexpr int max_unreaped = 64;
 /// Killed children that have not ended yet, of the whole process.
 [[nodiscard]] int unreaped_children();
 
+/// All children that are not reaped yet. They stay children when this process executes another
+/// program.
+[[nodiscard]] std::vector<int> living_children();
+
 /// Owns one process group. Its destruction kills the whole group and reaps the child later, from
 /// the loop, without waiting for it.
 class Child {
@@ -44,6 +48,9 @@ class Child {
 
     /// The last 4 KiB of standard output and standard error.
     [[nodiscard]] const std::string& output() const;
+    [[nodiscard]] int pid() const;
+    /// Where what it prints comes out; it stays the child's.
+    [[nodiscard]] int output_descriptor() const;
     /// It printed more than anybody reads; reading has stopped, and so it blocks.
     [[nodiscard]] bool is_flooding() const;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <doctest/doctest.h>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/handover/archive.hpp"
 #include "test/unit/cmd/agent/router.hpp"
 
 namespace anyvip::test {
@@ -84,8 +86,8 @@ inline health::Result fail() {
 class Stage {
   public:
     explicit Stage(Config config = make_config(), vip::DrainState restored = {})
-        : agent_(std::move(config), std::move(restored), 7, now()) {
-        for (const std::string& name : agent_.peer_names()) {
+        : agent_(std::in_place, std::move(config), std::move(restored), 7, now()) {
+        for (const std::string& name : agent_->peer_names()) {
             routers[name];
         }
     }
@@ -111,35 +113,61 @@ class Stage {
     cmd::Measure measured;
     bool is_stopped = false;
 
-    Agent& agent() { return agent_; }
+    Agent& agent() { return *agent_; }
 
     cmd::Now now() const { return {Instant(clock_), vip::WallTime(clock_)}; }
 
     /// One turn of the loop, until nothing moves any more.
     void turn() {
         for (int round = 0; round < 100; ++round) {
-            agent_.settle(now());
+            agent_->settle(now());
             bool moved = serve_peers();
             check_invariants();
-            for (const cmd::Output& output : agent_.take_outputs()) {
+            for (const cmd::Output& output : agent_->take_outputs()) {
                 std::visit([this](const auto& what) { execute(what); }, output);
                 moved = true;
             }
-            for (cmd::Event& event : agent_.take_events()) {
+            for (cmd::Event& event : agent_->take_events()) {
                 events.push_back(std::move(event));
             }
             if (!moved) {
+                if (upgrades_) {
+                    upgrade();
+                }
                 return;
             }
         }
         FAIL("the agent does not come to rest");
     }
 
+    /// A new agent takes over, as after an upgrade in place. With ANYVIP_TEST_UPGRADES in the
+    /// environment that happens after every turn, and nothing may be different.
+    void upgrade() {
+        if (is_upgrading_ || !disk_answers || agent_->node_state() == cmd::NodeState::Stopping) {
+            return;
+        }
+        is_upgrading_ = true;
+        const Config config = agent_->config();
+        const std::vector<std::uint8_t> state = saved();
+        agent_.emplace(config, vip::DrainState{}, 7, now());
+        load(state);
+        // What is loaded says the same of itself again, but for probes under way.
+        const std::vector<std::uint8_t> again = saved();
+        agent_.emplace(config, vip::DrainState{}, 7, now());
+        load(again);
+        CHECK(saved() == again);
+        probes.clear();
+        counted_before_ = packets.value_or(std::map<IpAddress, std::uint64_t>{});
+        agent_->tick(now());
+        turn();
+        is_upgrading_ = false;
+    }
+
     /// Lets time pass, deadline by deadline.
     void pass_time(std::chrono::milliseconds duration) {
         const Duration end = clock_ + duration;
         for (int round = 0; round < 100000; ++round) {
-            std::optional<Instant> next = agent_.next_deadline();
+            std::optional<Instant> next = agent_->next_deadline();
             if (!measured.packets.empty() && packets) {
                 next = std::min(next.value_or(Instant::max()), Instant(clock_ + 100ms));
             }
@@ -148,9 +176,9 @@ class Stage {
             }
             clock_ = std::max(clock_, Duration(next->time_since_epoch()));
             if (!measured.packets.empty() && packets) {
-                agent_.packets_seen(*packets, now());
+                agent_->packets_seen(packets_since_upgrade(), now());
             }
-            agent_.tick(now());
+            agent_->tick(now());
             keep_alive();
             turn();
         }
@@ -163,37 +191,37 @@ class Stage {
         REQUIRE(found != probes.end());
         const std::uint64_t id = found->second;
         probes.erase(found);
-        agent_.probe_finished(id, result, now());
+        agent_->probe_finished(id, result, now());
         turn();
     }
 
     void cut(const std::string& peer) {
         routers[peer].disconnected();
-        agent_.find_peer(peer)->closed(bgp::Slot::Outgoing, "end of file", now().monotonic);
+        agent_->find_peer(peer)->closed(bgp::Slot::Outgoing, "end of file", now().monotonic);
         turn();
     }
 
     /// Octets from the router.
     void say(const std::string& peer, const raw::Octets& octets) {
-        agent_.find_peer(peer)->received(bgp::Slot::Outgoing, octets, now().monotonic);
+        agent_->find_peer(peer)->received(bgp::Slot::Outgoing, octets, now().monotonic);
         turn();
     }
 
     vip::DrainReply drain(const vip::DrainRequest& request = {}) {
-        vip::DrainReply reply = agent_.drain(request, now());
+        vip::DrainReply reply = agent_->drain(request, now());
         turn();
         return reply;
     }
 
     vip::DrainReply undrain(const vip::UndrainRequest& request = {}) {
-        vip::DrainReply reply = agent_.undrain(request, now());
+        vip::DrainReply reply = agent_->undrain(request, now());
         turn();
         return reply;
     }
 
     cmd::VipView vip(const std::string& name = "www") const {
-        for (std::size_t index = 0; index < agent_.vip_count(); ++index) {
-            const cmd::VipView view = agent_.vip_at(index);
+        for (std::size_t index = 0; index < agent_->vip_count(); ++index) {
+            const cmd::VipView view = agent_->vip_at(index);
             if (view.config->name == name) {
                 return view;
             }
@@ -216,10 +244,32 @@ class Stage {
     }
 
   private:
+    std::vector<std::uint8_t> saved() {
+        cmd::handover::Saver saver;
+        agent_->transfer(saver);
+        return {saver.fields().begin(), saver.fields().end()};
+    }
+
+    void load(const std::vector<std::uint8_t>& state) {
+        cmd::handover::Loader loader(state, cmd::handover::Loader::Files::Absent);
+        agent_->transfer(loader);
+        CHECK(loader.problem() == "");
+    }
+
+    /// A new agent's counters begin at zero.
+    std::map<IpAddress, std::uint64_t> packets_since_upgrade() const {
+        std::map<IpAddress, std::uint64_t> counts = *packets;
+        for (auto& [address, count] : counts) {
+            const auto before = counted_before_.find(address);
+            count -= before == counted_before_.end() ? 0 : std::min(count, before->second);
+        }
+        return counts;
+    }
+
     bool serve_peers() {
         bool moved = false;
         for (auto& [name, router] : routers) {
-            bgp::Peer* peer = agent_.find_peer(name);
+            bgp::Peer* peer = agent_->find_peer(name);
             if (peer == nullptr) {
                 continue;
             }
@@ -291,7 +341,7 @@ class Stage {
 
     void keep_alive() {
         for (auto& [name, router] : routers) {
-            bgp::Peer* peer = agent_.find_peer(name);
+            bgp::Peer* peer = agent_->find_peer(name);
             if (peer != nullptr && peer->is_established() && name != be_silent) {
                 peer->received(bgp::Slot::Outgoing, raw::keepalive(), now().monotonic);
             }
@@ -307,10 +357,10 @@ class Stage {
     void execute(const cmd::AddAddress& add) {
         log.push_back("add " + to_string(add.prefix));
         if (!kernel_refuses.empty()) {
-            agent_.address_failed(add.prefix, add.interface, kernel_refuses, now());
+            agent_->address_failed(add.prefix, add.interface, kernel_refuses, now());
         } else if (kernel_answers) {
             const bool is_ours = kernel.try_emplace(add.prefix, true).first->second;
-            agent_.address_observed(add.prefix, add.interface, true, is_ours, now());
+            agent_->address_observed(add.prefix, add.interface, true, is_ours, now());
         }
     }
 
@@ -318,27 +368,27 @@ class Stage {
         log.push_back("remove " + to_string(remove.prefix));
         REQUIRE(kernel.at(remove.prefix));
         kernel.erase(remove.prefix);
-        agent_.address_observed(remove.prefix, remove.interface, false, false, now());
+        agent_->address_observed(remove.prefix, remove.interface, false, false, now());
     }
 
     void execute(const cmd::SetDefaultRoute& set) {
         log.push_back("default route " + to_string(set.key) + ' ' + to_string(set.next_hops));
         if (!route_refused.empty()) {
-            agent_.default_route_failed(set.key, route_refused, now());
+            agent_->default_route_failed(set.key, route_refused, now());
             return;
         }
         default_routes[set.key] = set.next_hops;
         if (set.next_hops.empty()) {
             default_routes.erase(set.key);
         }
-        agent_.default_route_observed(set.key, set.next_hops, "", now());
+        agent_->default_route_observed(set.key, set.next_hops, "", now());
     }
 
     void execute(const cmd::Persist& persist) {
         log.emplace_back("persist");
         disk.push_back(persist.state);
         if (disk_answers) {
-            agent_.persisted(disk_fails, now());
+            agent_->persisted(disk_fails, now());
         }
     }
 
@@ -370,7 +420,10 @@ class Stage {
     }
 
     Duration clock_ = 1000h;
-    Agent agent_;
+    std::optional<Agent> agent_;
+    std::map<IpAddress, std::uint64_t> counted_before_; ///< packets, by an agent of the past
+    bool upgrades_ = std::getenv("ANYVIP_TEST_UPGRADES") != nullptr;
+    bool is_upgrading_ = false;
 };
 
 } // namespace anyvip::test

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/orphans.hpp"
+
+#include <csignal>
+
+#include <sys/wait.h>
+
+#include "cmd/daemon/limits.hpp"
+#include "cmd/daemon/wall_time.hpp"
+
+namespace anyvip::cmd {
+
+void Orphans::adopt(const std::vector<OrphanHandedOver>& orphans) {
+    const Instant now = read_clocks().monotonic;
+    for (const OrphanHandedOver& one : orphans) {
+        if (one.pid > 1) {
+            orphans_.push_back({one.pid,
+                                bgp::net::FileDescriptor(one.output),
+                                one.is_hook ? now + limits::hook_time : now});
+        }
+    }
+    look();
+}
+
+void Orphans::look() {
+    const Instant now = read_clocks().monotonic;
+    std::erase_if(orphans_, [now](const Orphan& orphan) {
+        siginfo_t info{};
+        const auto id = static_cast<id_t>(orphan.pid);
+        const bool is_ours = ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+        const bool has_ended = is_ours && info.si_pid != 0;
+        if (is_ours && (has_ended || now >= orphan.end_by)) {
+            ::kill(-orphan.pid, SIGKILL);
+        }
+        if (has_ended) {
+            ::waitid(P_PID, id, &info, WEXITED | WNOHANG);
+        }
+        return has_ended || !is_ours;
+    });
+    if (orphans_.empty()) {
+        return;
+    }
+    timer_.expires_after(std::chrono::milliseconds(50));
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (!error) {
+            look();
+        }
+    });
+}
+
+} // namespace anyvip::cmd

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The side of an upgrade in place that takes over: from the octets of a state to a program that
+// goes on with it. The trial does the same and goes no further.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bgp/bfd_net/thread.hpp"
+#include "cmd/agent/agent.hpp"
+#include "cmd/daemon/handed_over.hpp"
+#include "cmd/handover/archive.hpp"
+
+namespace anyvip::cmd {
+
+/// The parts of a state, in the order in which they are needed.
+struct StateTags {
+    static constexpr std::uint8_t shell = 1;
+    static constexpr std::uint8_t bfd = 2;
+    static constexpr std::uint8_t agent = 3;
+};
+
+/// Everything that goes over, sealed. Changes nothing.
+struct SavedState {
+    std::vector<std::uint8_t> file;
+    std::vector<int> descriptors; ///< named in it
+};
+
+/// `pause_bfd` is called last, so that BFD stands still for as short as can be; nullptr: there is
+/// none.
+[[nodiscard]] SavedState save_state(HandedOver& shell,
+                                    Agent& agent,
+                                    const std::function<bgp::bfd_net::Thread*()>& pause_bfd);
+
+struct Takeover {
+    HandedOver shell;
+    Config config;
+    std::unique_ptr<bgp::bfd_net::Thread> bfd; ///< nullptr: there is none
+    std::unique_ptr<Agent> agent;
+};
+
+/// `files`: whether the descriptors are really here; then BFD goes on before anything else, for a
+/// long configuration takes longer to read than a detection time. The error is one line.
+[[nodiscard]] std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t> file,
+                                                                 handover::Loader::Files files);
+
+/// The environment variable that names the descriptor of the state to a program that takes over.
+inline constexpr const char* state_variable = "ANYVIP_UPGRADE_STATE";
+
+/// The descriptor from the environment, which is cleared: no child may see it. -1: an ordinary
+/// start.
+[[nodiscard]] int inherited_state();
+
+/// All of a file from its beginning; the error is one line.
+[[nodiscard]] std::expected<std::vector<std::uint8_t>, std::string> read_state(int descriptor);
+
+/// The trial, `anyvipd --upgrade-trial`: restores the state on standard input and the configuration
+/// in `config_file`, decides once, and touches nothing. Prints "ready VERSION", or why not as its
+/// last line. Returns the exit status.
+[[nodiscard]] int run_upgrade_trial(const std::string& config_file);
+
+} // namespace anyvip::cmd

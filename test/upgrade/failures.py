@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that cannot take over, each in its own way: the old one carries on and says why."""
+
+import os
+import subprocess
+import time
+
+from lab.node import BIN
+from lab.process import wait_until
+
+from .stage import VIP4, require
+
+TRIAL = "--upgrade-trial"
+# Alters the state on its way to the real program: one octet of the header or of what it covers.
+ALTERING = """#!/usr/bin/python3
+import os, sys
+state = bytearray(open(0, "rb", closefd=False).read())
+state[{offset}] ^= {mask}
+memory = os.memfd_create("altered")
+os.write(memory, state)
+os.lseek(memory, 0, 0)
+os.dup2(memory, 0)
+os.execv("{real}", ["{real}", *sys.argv[1:]])
+"""
+# Passes the trial, whatever comes after it.
+PRETENDER = f"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char** argv) {{
+    for (int i = 1; i < argc; i++) {{
+        if (strcmp(argv[i], "{TRIAL}") == 0) {{
+            puts("ready 99");
+            return 0;
+        }}
+    }}
+    abort();
+}}
+"""
+
+
+class Failures:
+    def __init__(self, stage):
+        self.stage = stage
+
+    def steps(self):
+        real = f"{BIN}/anyvipd"
+        altering = {"real": real, "mask": 2}
+        return [
+            self._step("missing", self._missing, "No such file or directory"),
+            self._step("a text file", self._text("hello\n"), "Exec format error"),
+            self._step("not executable", self._text("hello\n", 0o644), "Permission denied"),
+            self._step("of another architecture", self._foreign, "Exec format error"),
+            self._step("with a library missing", self._text(
+                "#!/bin/sh\necho 'error while loading shared libraries: libx.so' >&2; exit 127\n"
+            ), "libx.so"),
+            self._step("another program", self._text("#!/bin/sh\necho hello\n"),
+                       'does not know how to take over: it said "hello"'),
+            self._step("too old to take over", self._text(
+                "#!/bin/sh\necho \"anyvipd: unrecognised option '--upgrade-trial'\" >&2; exit 2\n"
+            ), "unrecognised option"),
+            self._step("crashes at its start", self._text("#!/bin/sh\nkill -SEGV $$\n"),
+                       "crashed in its trial: Segmentation fault"),
+            self._step("is killed in its trial", self._text("#!/bin/sh\nkill -KILL $$\n"),
+                       "crashed in its trial: Killed"),
+            self._step("hangs", self._text("#!/bin/sh\nsleep 1000\n"), "within 10 s"),
+            self._step("other format of the state", self._text(
+                ALTERING.format(offset=8, **altering)), "format version 3"),
+            self._step("damaged state", self._text(ALTERING.format(offset=100, **altering)),
+                       "its checksum is wrong"),
+            self._step("no state at all", self._text(
+                f"#!/bin/sh\nexec {real} \"$@\" </dev/null\n"), "no state of anyvipd"),
+            self._step("fit for the trial, but no program", self._text(
+                "#!/bin/sh\necho ready 99\n"), "cannot run the new program"),
+            ("a configuration that is not valid: the old program carries on", self.bad_config),
+            ("and then the right one takes over", self.recovers),
+            ("a program that crashes after its trial is an ordinary crash", self.crashes_late),
+        ]  # fmt: skip
+
+    def _step(self, what, install, reason):
+        def action():
+            install()
+            self._carries_on(reason)
+
+        return f"a new program {what}: the old one carries on and says why", action
+
+    def _carries_on(self, reason):
+        stage = self.stage
+        before, node_before = stage.router_view(), stage.node_view()
+        count = len(stage.events("upgrade.failed"))
+        said = stage.upgrade_fails()
+        require(reason in said, f"the command says: {said}")
+        require("exit 1" in said, f"exit status: {said}")
+        failed = stage.events("upgrade.failed")
+        require(len(failed) == count + 1, f"{len(failed) - count} events")
+        require(reason in failed[-1]["reason"], f"the event says: {failed[-1]}")
+        require(reason in stage.node.daemon.tail(10), "the log does not say it")
+        require(stage.router_view() == before, "the router saw it")
+        require(stage.node_view() == node_before, "the node changed")
+        stage.pid()
+
+    def _missing(self):
+        os.remove(self.stage.program)
+
+    def _text(self, text, mode=0o755):
+        return lambda: self.stage.install_text(text, mode)
+
+    def _foreign(self):
+        """The same program for a machine that nobody has."""
+        with open(f"{BIN}/anyvipd", "rb") as file:
+            octets = bytearray(file.read())
+        octets[18:20] = (0x1234).to_bytes(2, "little")  # e_machine
+        with open(f"{self.stage.program}.new", "wb") as file:
+            file.write(octets)
+        os.chmod(f"{self.stage.program}.new", 0o755)
+        os.rename(f"{self.stage.program}.new", self.stage.program)
+
+    def bad_config(self):
+        stage = self.stage
+        stage.install(f"{BIN}/anyvipd")
+        with open(stage.node.config, "a") as file:
+            file.write("\n[daemon2]\n")
+        self._carries_on("daemon2")
+        stage.node.write_configuration()
+
+    def recovers(self):
+        stage = self.stage
+        before = stage.router_view()
+        stage.upgrade()
+        require(stage.router_view() == before, "the router saw it")
+
+    def crashes_late(self):
+        stage = self.stage
+        source, program = f"{stage.fabric.directory}/late.c", f"{stage.fabric.directory}/late"
+        with open(source, "w") as file:
+            file.write(PRETENDER)
+        subprocess.run(["cc", "-o", program, source], check=True)
+        stage.install(program)
+        stage.upgrade_fails()
+        wait_until("the process has ended", lambda: not stage.node.daemon.is_running())
+        wait_until("withdrawn", lambda: not stage.fib(VIP4))
+        stage.install(f"{BIN}/anyvipd")
+        stage.node.start()
+        stage.wait_announced()
+        time.sleep(0.3)  # what comes next starts from a quiet router
