@@ -2,6 +2,8 @@
 // The shell of a node: turns, sockets, life and death.
 #include "test/sim/node.hpp"
 
+#include "cmd/handover/archive.hpp"
+
 #include <algorithm>
 
 namespace anyvip::sim {
@@ -140,6 +142,45 @@ void Node::pause(Duration duration) {
             }
         }
     });
+}
+
+void Node::upgrade() {
+    if (!agent_ || is_stopping_ || is_paused() || unwritten_ > 0) {
+        return;
+    }
+    around_.trace.line(now().monotonic, "upgrade " + std::to_string(index_));
+    cmd::handover::Saver saver;
+    agent_->transfer(saver);
+    const cmd::Config config = agent_->config();
+    agent_ = std::make_unique<cmd::Agent>(config, vip::DrainState{}, around_.random.next(), now());
+    cmd::handover::Loader loader(saver.fields(), cmd::handover::Loader::Files::Absent);
+    agent_->transfer(loader);
+    if (loader.is_bad()) {
+        violated("a state is refused: " + loader.problem());
+    }
+    for (const auto& [prefix, is_owned] : kernel_) {
+        agent_->address_observed(prefix, "lo", true, is_owned, now());
+    }
+    for (const auto& [prefix, interface] : agent_->addresses_present()) {
+        if (!kernel_.contains(prefix)) {
+            agent_->address_observed(prefix, interface, false, false, now());
+        }
+    }
+    agent_->drain_file(false, now());
+    for (auto& [name, sockets] : sockets_) {
+        sockets.attempt = 0;
+    }
+    probes_.clear();
+    labels_.clear();
+    for (const cmd::CheckView& view : agent_->checks()) {
+        labels_[view.id] = view.label;
+        if (const auto model = models_.find(view.label); model != models_.end()) {
+            model->second.id = view.id;
+        }
+    }
+    measured_ = {};
+    uncounted_ = packet_ticks();
+    turn();
 }
 
 void Node::stop() {

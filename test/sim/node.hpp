@@ -81,6 +81,9 @@ class Node final : public Host {
     void lose_power();
     void pause(Duration duration);
     void stop();
+    /// In place: a new agent goes on with the state of the old one, everything else stays. Not
+    /// while the disk has not answered, as in the daemon.
+    void upgrade();
 
     [[nodiscard]] bool is_running() const { return agent_ != nullptr; }
 
@@ -161,6 +164,8 @@ class Node final : public Host {
     [[nodiscard]] health::Result result_of(const Service& service, bool is_timed_out);
     void note_events();
     void measure_again();
+    /// Packets that have come since the beginning of time, in the busiest case.
+    [[nodiscard]] std::uint64_t packet_ticks() const;
     /// Runs in this life of the agent, not before a pause ends.
     void when_awake(Duration wait, std::function<void()> what);
     void run_when_awake(std::uint64_t life, const std::function<void()>& what);
@@ -222,6 +227,7 @@ class Node final : public Host {
     cmd::Measure measured_;
     bool is_measuring_ = false;
     bool counts_packets_ = true;
+    std::uint64_t uncounted_ = 0; ///< packets before this agent began to count
     Instant stop_asked_at_;
     std::optional<Instant> last_expiry_;
 };

@@ -210,13 +210,17 @@ void Node::execute(const cmd::Measure& measure) {
     }
 }
 
+std::uint64_t Node::packet_ticks() const {
+    return static_cast<std::uint64_t>(now().monotonic.time_since_epoch() / 100ms);
+}
+
 void Node::measure_again() {
     when_awake(100ms, [this] {
         if (measured_.flows.empty() && measured_.packets.empty()) {
             is_measuring_ = false;
             return;
         }
-        const auto ticks = static_cast<std::uint64_t>(now().monotonic.time_since_epoch() / 100ms);
+        const std::uint64_t ticks = packet_ticks() - uncounted_;
         if (counts_packets_) {
             std::map<IpAddress, std::uint64_t> packets;
             for (const IpAddress& address : measured_.packets) {

@@ -4,6 +4,7 @@
 //   anyvip_sim                        200 fixed seeds and the named ones, the first few twice
 //   anyvip_sim --seeds 1-100000       as many as you like
 //   anyvip_sim --seed 17 [--trace]    one, with everything that happened
+//   anyvip_sim --upgrades …           the same with upgrades in place all the time
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -17,6 +18,7 @@ namespace {
 
 using anyvip::sim::Outcome;
 using anyvip::sim::run_seed;
+using anyvip::sim::Upgrades;
 
 constexpr std::uint64_t fixed_seeds = 200;
 constexpr std::uint64_t repeated_seeds = 10;
@@ -47,8 +49,13 @@ struct Totals {
     return first && last ? std::optional(Range{*first, *last}) : std::nullopt;
 }
 
-void run(std::uint64_t seed, bool is_traced, std::string_view name, Totals& totals) {
-    const Outcome outcome = run_seed(seed, is_traced);
+struct Options {
+    bool is_traced = false;
+    Upgrades upgrades = Upgrades::None;
+};
+
+void run(std::uint64_t seed, const Options& options, std::string_view name, Totals& totals) {
+    const Outcome outcome = run_seed(seed, options.is_traced, options.upgrades);
     ++totals.runs;
     totals.steps += outcome.steps;
     totals.slowest = std::max(totals.slowest, outcome.convergence);
@@ -62,14 +69,14 @@ void run(std::uint64_t seed, bool is_traced, std::string_view name, Totals& tota
                 "  it is the regression case: %.*s\n", static_cast<int>(name.size()), name.data());
         }
     }
-    if (is_traced) {
+    if (options.is_traced) {
         std::printf("seed %llu: trace %016llx\n", number, hash);
     }
 }
 
-void run_twice(std::uint64_t seed, Totals& totals) {
-    const Outcome first = run_seed(seed, false);
-    const Outcome second = run_seed(seed, false);
+void run_twice(std::uint64_t seed, const Options& options, Totals& totals) {
+    const Outcome first = run_seed(seed, false, options.upgrades);
+    const Outcome second = run_seed(seed, false, options.upgrades);
     if (first.hash != second.hash || first.steps != second.steps) {
         ++totals.failures;
         std::printf("seed %llu does not repeat: %016llx and %016llx\n",
@@ -83,12 +90,14 @@ void run_twice(std::uint64_t seed, Totals& totals) {
 
 int main(int count, char** arguments) {
     std::optional<Range> range = Range{};
-    bool is_traced = false;
+    Options options;
     bool is_whole_test = true;
     for (int i = 1; i < count; ++i) {
         const std::string_view option = arguments[i];
         if (option == "--trace") {
-            is_traced = true;
+            options.is_traced = true;
+        } else if (option == "--upgrades") {
+            options.upgrades = Upgrades::Frequent;
         } else if ((option == "--seeds" || option == "--seed") && i + 1 < count) {
             range = parse_range(arguments[++i]);
             is_whole_test = false;
@@ -97,20 +106,20 @@ int main(int count, char** arguments) {
         }
     }
     if (!range) {
-        std::fputs("usage: anyvip_sim [--seeds A-B | --seed N] [--trace]\n", stderr);
+        std::fputs("usage: anyvip_sim [--seeds A-B | --seed N] [--upgrades] [--trace]\n", stderr);
         return 2;
     }
     const auto begin = std::chrono::steady_clock::now();
     Totals totals;
     for (std::uint64_t seed = range->first; seed <= range->last; ++seed) {
-        run(seed, is_traced, {}, totals);
+        run(seed, options, {}, totals);
     }
     if (is_whole_test) {
         for (const anyvip::sim::Regression& regression : anyvip::sim::regressions) {
-            run(regression.seed, is_traced, regression.what, totals);
+            run(regression.seed, options, regression.what, totals);
         }
         for (std::uint64_t seed = 1; seed <= repeated_seeds; ++seed) {
-            run_twice(seed, totals);
+            run_twice(seed, options, totals);
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;

@@ -21,8 +21,8 @@ constexpr Duration convergence_limit = open_hold + 9s + 60s + 3s + 2s + 10s;
 
 } // namespace
 
-World::World(std::uint64_t seed, bool is_traced)
-    : random_(seed), trace_(is_traced),
+World::World(std::uint64_t seed, bool is_traced, Upgrades upgrades)
+    : random_(seed), upgrades_(upgrades), upgrade_random_(~seed), trace_(is_traced),
       network_(scheduler_, random_, [this](const Connection& connection, Side side) -> Host& {
           return side == Side::Node ? static_cast<Host&>(*nodes_.at(connection.node))
                                     : static_cast<Host&>(*routers_.at(connection.router));
@@ -123,6 +123,9 @@ Outcome World::run() {
             boot_node(*node);
         }
         dial();
+        if (upgrades_ == Upgrades::Frequent) {
+            upgrade_again();
+        }
         const Instant end = scheduler_.now() + random_.between(10s, 40s);
         while (scheduler_.now() < end) {
             scheduler_.run_until(scheduler_.now() + random_.between(1ms, 1200ms));
@@ -166,6 +169,14 @@ void World::dial() {
         }
     }
     scheduler_.after(random_.between(1s, 4s), [this] { dial(); });
+}
+
+/// Often enough to come in the middle of everything.
+void World::upgrade_again() {
+    scheduler_.after(upgrade_random_.between(1ms, 1s), [this] {
+        nodes_[upgrade_random_.below(nodes_.size())]->upgrade();
+        upgrade_again();
+    });
 }
 
 std::string World::difference() const {
@@ -270,8 +281,8 @@ void World::stop_all() {
     }
 }
 
-Outcome run_seed(std::uint64_t seed, bool is_traced) {
-    return World(seed, is_traced).run();
+Outcome run_seed(std::uint64_t seed, bool is_traced, Upgrades upgrades) {
+    return World(seed, is_traced, upgrades).run();
 }
 
 } // namespace anyvip::sim

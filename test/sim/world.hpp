@@ -18,11 +18,14 @@ struct Outcome {
     std::string violation;  ///< empty: every invariant held
 };
 
-[[nodiscard]] Outcome run_seed(std::uint64_t seed, bool is_traced);
+/// What else happens in a run; a seed's other events stay the same.
+enum class Upgrades : std::uint8_t { None, Frequent };
+
+[[nodiscard]] Outcome run_seed(std::uint64_t seed, bool is_traced, Upgrades upgrades);
 
 class World {
   public:
-    World(std::uint64_t seed, bool is_traced);
+    World(std::uint64_t seed, bool is_traced, Upgrades upgrades);
     Outcome run();
 
   private:
@@ -42,6 +45,7 @@ class World {
     void drain_something(Node& node);
     void change_configuration(Node& node);
     void dial();
+    void upgrade_again();
     void heal();
     [[nodiscard]] ConnectionPtr some_connection();
 
@@ -57,6 +61,8 @@ class World {
     void stop_all();
 
     Random random_;
+    Upgrades upgrades_;
+    Random upgrade_random_;
     Trace trace_;
     Scheduler scheduler_;
     Network network_;
