@@ -3,6 +3,8 @@
 // afterwards, the other tests of this directory say once more: see Stage::upgrade.
 #include "cmd/handover/archive.hpp"
 
+#include <array>
+
 #include "test/unit/cmd/agent/stage.hpp"
 
 using namespace anyvip;
@@ -148,7 +150,7 @@ TEST_CASE("a state cut short anywhere, or with any octet changed, does no harm")
     CHECK(refused + 20 > saved.fields.size() - 1);
     std::vector<std::uint8_t> fields = saved.fields;
     for (std::size_t at = 0; at < fields.size(); ++at) {
-        for (const std::uint8_t mask : {0x01, 0x80, 0xFF}) {
+        for (const std::uint8_t mask : std::array<std::uint8_t, 3>{0x01, 0x80, 0xFF}) {
             fields[at] ^= mask;
             std::ignore = try_state(saved, fields);
             fields[at] ^= mask;
