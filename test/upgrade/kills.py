@@ -2,11 +2,10 @@
 """kill -9 in the middle of an upgrade: either the old program carries on, or the routes are gone and
 the next start carries on."""
 
-import os
 import signal
 import time
 
-from lab.process import LabError, wait_until
+from lab.process import wait_until
 
 from .stage import VIP4, VIP6, require
 
@@ -21,41 +20,10 @@ class Kills:
 
     def steps(self):
         return [
-            ("the trial is killed: the old program carries on", self.trial),
-            *(
-                (f"killed {moment * 1000:.0f} ms after the signal: gone, and back after a start",
-                 lambda moment=moment: self.daemon(moment))
-                for moment in self.moments
-            ),
+            (f"killed {moment * 1000:.0f} ms after the signal: gone, and back after a start",
+             lambda moment=moment: self.daemon(moment))
+            for moment in self.moments
         ]  # fmt: skip
-
-    def trial(self):
-        stage = self.stage
-        before = stage.router_view()
-        stage.node.daemon.send(signal.SIGUSR2)
-        end = time.monotonic() + 5
-        while not (trials := self._trials()):
-            if time.monotonic() > end:
-                raise LabError("no trial is seen")
-        for pid in trials:
-            os.kill(pid, signal.SIGKILL)
-        wait_until("the event", lambda: stage.events("upgrade.failed", "upgrade.done"))
-        stage.pid()
-        require(stage.router_view() == before, "the router saw it")
-
-    def _trials(self):
-        """Children of the daemon that have become the trial."""
-        found = []
-        path = f"/proc/{self.stage.node.daemon.pid}/task/{self.stage.node.daemon.pid}/children"
-        with open(path) as file:
-            for pid in map(int, file.read().split()):
-                try:
-                    with open(f"/proc/{pid}/cmdline") as line:
-                        if "--upgrade-trial" in line.read():
-                            found.append(pid)
-                except FileNotFoundError:
-                    continue
-        return found
 
     def daemon(self, moment):
         stage = self.stage

@@ -27,6 +27,21 @@ def require(condition, text):
         raise LabError(text)
 
 
+class Since:
+    """A time of day as BIRD shows it: made anew from two clocks each time, so good to some ms."""
+
+    def __init__(self, text):
+        hours, minutes, seconds = text.split(":")
+        self._seconds = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        self._text = text
+
+    def __eq__(self, other):
+        return abs(self._seconds - other._seconds) < 0.1
+
+    def __repr__(self):
+        return self._text
+
+
 class Stage:
     """`bfd`: 50 ms x 3 in both directions."""
 
@@ -130,7 +145,7 @@ class Stage:
         text = self.router.ask("show protocols all node")
         head = next(line for line in text.splitlines() if line.startswith("node "))
         imports = re.findall(r"Import (?:updates|withdraws): +(\d+)", text)
-        return {"state": head.split()[-1], "since": head.split()[4], "updates": imports}
+        return {"state": head.split()[-1], "since": Since(head.split()[4]), "updates": imports}
 
     def _bfd_view(self):
         if self.software == "bird":
@@ -138,7 +153,7 @@ class Stage:
                 line for line in self.router.ask("show bfd sessions").splitlines()
                 if line.startswith(self.here)
             )  # fmt: skip
-            return line.split()[2:4]
+            return [line.split()[2], Since(line.split()[3])]
         for peer in json.loads(self.router.ask("show bfd peers counters json", "bfdd")):
             if peer["peer"] == self.here:
                 return [peer["session-up"], peer["session-down"]]
