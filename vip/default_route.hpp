@@ -20,6 +20,12 @@ namespace anyvip::vip {
 struct NextHop {
     IpAddress address;
     std::string interface;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, address);
+        archive.field(2, interface);
+    }
+
     friend auto operator<=>(const NextHop&, const NextHop&) = default;
 };
 
@@ -30,6 +36,12 @@ using NextHops = std::set<NextHop>;
 struct DefaultRouteKey {
     Family family = Family::Ipv4;
     std::uint32_t metric = 0;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, family, Family::Ipv6);
+        archive.field(2, metric);
+    }
+
     friend auto operator<=>(const DefaultRouteKey&, const DefaultRouteKey&) = default;
 };
 
@@ -69,6 +81,19 @@ class HeldRoute {
 
     /// Empty: nothing is wrong.
     [[nodiscard]] const std::string& problem() const { return problem_; }
+
+    /// What goes over at an upgrade in place (cmd/handover).
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, wanted_);
+        archive.field(2, present_);
+        archive.field(3, asked_);
+        archive.field(4, answer_by_);
+        archive.field(5, retry_at_);
+        archive.field(6, pause_);
+        archive.field(7, removals_);
+        archive.field(8, is_contested_);
+        archive.field(9, problem_);
+    }
 
   private:
     void taken_away(Instant now);

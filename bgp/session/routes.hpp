@@ -88,6 +88,11 @@ class Routes {
         archive.field(14, blocked_since_);
         archive.field(15, poll_interval_);
         archive.field(16, poll_);
+        if constexpr (Archive::is_loading) {
+            for (const auto& [prefix, intent] : wanted_) {
+                archive.require(intent != nullptr, "a wanted route without attributes");
+            }
+        }
     }
 
   private:

@@ -60,7 +60,7 @@ class AddressSet {
     /// All that were there when last heard of.
     [[nodiscard]] std::vector<Key> present() const;
 
-    /// What goes over at an upgrade in place; those of nobody are observed again.
+    /// What goes over at an upgrade in place.
     template <class Archive> void transfer(Archive& archive) {
         std::vector<AddressSlot*> slots;
         for (auto& [key, slot] : slots_) {
@@ -71,6 +71,7 @@ class AddressSet {
             slots,
             [](const AddressSlot& slot) { return Key{slot.prefix, slot.interface}; },
             [&](const Key& key) { return &left_over_unless_claimed(key); });
+        archive.field(2, foreign_);
     }
 
   private:

@@ -293,6 +293,7 @@ class Agent {
     /// not among them as absent.
     void transfer(handover::Loader& loader);
     [[nodiscard]] std::vector<std::pair<Prefix, std::string>> addresses_present() const;
+    [[nodiscard]] std::vector<vip::DefaultRouteKey> default_routes_present() const;
 
     // ---- time ----
     /// Of everything in here, the peers included.

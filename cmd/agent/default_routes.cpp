@@ -288,6 +288,42 @@ void DefaultRoutes::step(const vip::DefaultRouteKey& key, Slot& slot, Instant no
     }
 }
 
+std::vector<vip::DefaultRouteKey> DefaultRoutes::present() const {
+    std::vector<vip::DefaultRouteKey> keys;
+    for (const auto& [key, slot] : slots_) {
+        if (!slot.held.present().empty()) {
+            keys.push_back(key);
+        }
+    }
+    return keys;
+}
+
+std::array<DefaultRoutes::Names, 2> DefaultRoutes::names() const {
+    std::array<Names, 2> result;
+    for (const Family family : both_families) {
+        const auto index = static_cast<std::size_t>(family);
+        for (const auto& [metric, next_hops] : wanted_.at(index)) {
+            for (const auto& [next_hop, from] : next_hops) {
+                result.at(index)[metric][next_hop] =
+                    from == nullptr ? std::string() : from->entry.session.name;
+            }
+        }
+    }
+    return result;
+}
+
+void DefaultRoutes::take_over(const std::array<Names, 2>& names, PeerSet& peers) {
+    wanted_ = {};
+    for (const Family family : both_families) {
+        const auto index = static_cast<std::size_t>(family);
+        for (const auto& [metric, next_hops] : names.at(index)) {
+            for (const auto& [next_hop, from] : next_hops) {
+                wanted_.at(index)[metric][next_hop] = peers.find(from);
+            }
+        }
+    }
+}
+
 std::optional<Instant> DefaultRoutes::next_deadline() const {
     std::optional<Instant> next;
     for (const auto& [key, slot] : slots_) {

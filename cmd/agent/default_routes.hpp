@@ -43,6 +43,20 @@ class DefaultRoutes {
     [[nodiscard]] static std::vector<DefaultRouteOffer> offers(const PeerSet& peers,
                                                                bgp::Asn local);
 
+    /// What is in the kernel, as told last.
+    [[nodiscard]] std::vector<vip::DefaultRouteKey> present() const;
+
+    /// What goes over at an upgrade in place; `peers` are there already.
+    template <class Archive> void transfer(Archive& archive, PeerSet& peers) {
+        std::array<Names, 2> offered = names();
+        archive.field(20, offered);
+        archive.field(21, is_last_);
+        archive.field(22, slots_);
+        if constexpr (Archive::is_loading) {
+            take_over(offered, peers);
+        }
+    }
+
   private:
     /// By metric, then by next hop: who offers it; nullptr: adopted, nobody has offered it yet.
     using Wanted = std::map<std::uint32_t, std::map<vip::NextHop, const PeerRecord*>>;
@@ -52,7 +66,19 @@ class DefaultRoutes {
         std::string hidden_by;
         std::string told; ///< the last problem that was an event
         Instant since;
+
+        template <class Archive> void transfer(Archive& archive) {
+            archive.field(1, held);
+            archive.field(2, hidden_by);
+            archive.field(3, told);
+            archive.field(4, since);
+        }
     };
+
+    /// Who offers which next hop, in words: a successor's peers are other objects.
+    using Names = std::map<std::uint32_t, std::map<vip::NextHop, std::string>>;
+    [[nodiscard]] std::array<Names, 2> names() const;
+    void take_over(const std::array<Names, 2>& names, PeerSet& peers);
 
     [[nodiscard]] Wanted last_of(Family family, const PeerSet& peers) const;
     void step(const vip::DefaultRouteKey& key, Slot& slot, Instant now);

@@ -32,6 +32,7 @@ template <class Archive> void Agent::Impl::transfer(Archive& archive) {
     archive.field(12, end_of_rib_at);
     archive.field(13, end_of_rib_allowed);
     archive.field(14, file_exists);
+    default_routes.transfer(archive, peers); // fields 20 to 22
 }
 
 void Agent::transfer(handover::Saver& saver) {
@@ -49,6 +50,10 @@ void Agent::transfer(handover::Loader& loader) {
         }
     }
     impl_->mark_all();
+}
+
+std::vector<vip::DefaultRouteKey> Agent::default_routes_present() const {
+    return impl_->default_routes.present();
 }
 
 std::vector<std::pair<Prefix, std::string>> Agent::addresses_present() const {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <random>
 #include <set>
@@ -151,6 +152,7 @@ class Runtime {
     asio::steady_timer timer_{io_};
     asio::steady_timer watchdog_{io_};
     std::optional<Instant> armed_;
+    std::set<vip::DefaultRouteKey> unseen_routes_; ///< of a predecessor, not found yet
     Instant started_ = read_clocks().monotonic;
     std::uint64_t upgrades_ = 0;
     std::string persist_error_;
@@ -252,9 +254,12 @@ std::string Runtime::start(Takeover* takeover) {
         return "cannot watch addresses through netlink: " + error.message();
     }
     notice_missing_addresses();
+    std::ranges::copy(agent_->default_routes_present(),
+                      std::inserter(unseen_routes_, unseen_routes_.end()));
     routes_.emplace(io_,
                     vip::kernel::RouteCallbacks{
                         [this](const vip::kernel::RouteObservation& seen) {
+                            unseen_routes_.erase(seen.key);
                             agent_->default_route_observed(
                                 seen.key, seen.next_hops, seen.hidden_by, read_clocks());
                         },
@@ -262,6 +267,9 @@ std::string Runtime::start(Takeover* takeover) {
                         [this](const std::string& text) { log_.warning(text); }});
     if (const std::error_code error = routes_->start()) {
         log_.warning("cannot look for default routes of a run before: " + error.message());
+    }
+    for (const vip::DefaultRouteKey& key : std::exchange(unseen_routes_, {})) {
+        agent_->default_route_observed(key, {}, "", read_clocks());
     }
     tripwires_.emplace(io_, [this](std::uint64_t check_id) {
         agent_->trigger_check(check_id, read_clocks());

@@ -143,7 +143,8 @@ class Stage {
     /// A new agent takes over, as after an upgrade in place. With ANYVIP_TEST_UPGRADES in the
     /// environment that happens after every turn, and nothing may be different.
     void upgrade() {
-        if (is_upgrading_ || !disk_answers || agent_->node_state() == cmd::NodeState::Stopping) {
+        if (is_upgrading_ || has_removed_ || !disk_answers ||
+            agent_->node_state() == cmd::NodeState::Stopping) {
             return;
         }
         is_upgrading_ = true;
@@ -396,7 +397,10 @@ class Stage {
 
     void execute(const cmd::PeerAdded& added) { routers[added.name]; }
 
-    void execute(const cmd::PeerRemoved& removed) { log.push_back("peer gone " + removed.name); }
+    void execute(const cmd::PeerRemoved& removed) {
+        log.push_back("peer gone " + removed.name);
+        has_removed_ = true;
+    }
 
     void execute(const cmd::PeerRenamed& renamed) {
         auto node = routers.extract(renamed.from);
@@ -424,6 +428,7 @@ class Stage {
     std::map<IpAddress, std::uint64_t> counted_before_; ///< packets, by an agent of the past
     bool upgrades_ = std::getenv("ANYVIP_TEST_UPGRADES") != nullptr;
     bool is_upgrading_ = false;
+    bool has_removed_ = false; ///< a peer, which nobody says is gone: in the daemon that is at once
 };
 
 } // namespace anyvip::test
