@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole states: BFD, and one that an earlier version has written.
+#include "cmd/daemon/takeover.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "bgp/bfd/engine.hpp"
+#include "cmd/handover/archive.hpp"
+#include "cmd/handover/envelope.hpp"
+
+using namespace anyvip;
+using namespace anyvip::cmd;
+using namespace std::chrono_literals;
+namespace bfd = bgp::bfd;
+using handover::Loader;
+using handover::Saver;
+
+namespace {
+
+template <class T> std::vector<std::uint8_t> saved(T& object) {
+    Saver saver;
+    object.transfer(saver);
+    return {saver.fields().begin(), saver.fields().end()};
+}
+
+std::vector<std::uint8_t> read_vector(const char* name) {
+    const auto here = std::filesystem::path(__FILE__).parent_path();
+    std::ifstream file(here / "../../../vectors" / name, std::ios::binary);
+    REQUIRE(file);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// One session that is Up, and one that waits for its peer.
+bfd::Engine example(Instant now) {
+    bfd::Engine engine(7);
+    const bfd::Timing fast{bfd::Interval{50000}, bfd::Interval{50000}, 3};
+    REQUIRE(engine.add({1, {IpAddress::v4(0x0A000001), 3, false}, 0, fast, 77}, now));
+    REQUIRE(engine.add({2, {IpAddress::v4(0x0A000002), 0, true}, 4, fast, 78}, now));
+    bfd::Packet packet;
+    packet.state = bfd::State::Init;
+    packet.multiplier = 3;
+    packet.my_discriminator = 99;
+    packet.your_discriminator = 77;
+    packet.desired_min_tx = bfd::Interval{50000};
+    packet.required_min_rx = bfd::Interval{50000};
+    const bfd::Arrival arrival{IpAddress::v4(0x0A000001), 3, 255, false, now};
+    CHECK(engine.receive(bfd::encode(packet), arrival, now).step.change.has_value());
+    while (engine.tick(now)) {
+    }
+    return engine;
+}
+
+} // namespace
+
+TEST_CASE("BFD sessions go over with discriminators, timers and schedule") {
+    const Instant now(1000h);
+    bfd::Engine before = example(now);
+    const std::vector<std::uint8_t> state = saved(before);
+    bfd::Engine after(8);
+    Loader loader(state, Loader::Files::Inherited);
+    after.transfer(loader);
+    REQUIRE(loader.problem() == "");
+    CHECK(saved(after) == state);
+    CHECK(after.next_deadline() == before.next_deadline());
+    CHECK(after.discriminators() == before.discriminators());
+    REQUIRE(after.find(1) != nullptr);
+    CHECK(after.find(1)->state() == bfd::State::Up);
+    // The same things happen at the same times, the silence of the peer included.
+    for (Instant at = now; at < now + 2s; at += 1ms) {
+        auto one = before.tick(at);
+        auto two = after.tick(at);
+        REQUIRE(one.has_value() == two.has_value());
+        if (one) {
+            CHECK(one->session == two->session);
+            CHECK(one->step.send == two->step.send);
+            CHECK(one->step.change == two->step.change);
+        }
+    }
+    CHECK(after.find(1)->state() == bfd::State::Down);
+}
+
+TEST_CASE("an extra packet before a pause moves the schedule, and only of sessions that are Up") {
+    const Instant now(1000h);
+    bfd::Engine engine = example(now);
+    const auto refreshed = engine.refresh(1, now + 30ms);
+    REQUIRE(refreshed.step.send.has_value());
+    CHECK(refreshed.step.send->state == bfd::State::Up);
+    CHECK_FALSE(engine.refresh(2, now + 30ms).step.send.has_value());
+    CHECK(engine.refresh(3, now).session == 0);
+    CHECK_FALSE(engine.tick(now + 30ms + 37ms).has_value());
+}
+
+TEST_CASE("damaged BFD state does no harm") {
+    const Instant now(1000h);
+    bfd::Engine before = example(now);
+    std::vector<std::uint8_t> state = saved(before);
+    const auto try_it = [&](std::span<const std::uint8_t> octets) {
+        bfd::Engine engine(8);
+        Loader loader(octets, Loader::Files::Inherited);
+        engine.transfer(loader);
+        if (!loader.is_bad()) {
+            std::ignore = engine.next_deadline();
+            for (int i = 0; i < 4; ++i) {
+                std::ignore = engine.tick(now + i * 100ms);
+            }
+        }
+    };
+    for (std::size_t size = 0; size < state.size(); ++size) {
+        try_it(std::span(state).first(size));
+    }
+    for (std::size_t bit = 0; bit < state.size() * 8; ++bit) {
+        state[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+        try_it(state);
+        state[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    }
+}
+
+TEST_CASE("the state that version 0.1.0 wrote is understood") {
+    const auto file = read_vector("upgrade-0.1.0.state");
+    auto restored = restore_state(file, Loader::Files::Absent);
+    REQUIRE_MESSAGE(restored.has_value(), restored.error());
+    CHECK(restored->shell.version == "0.1.0");
+    Agent& agent = *restored->agent;
+    const auto peer = agent.peer("tor");
+    REQUIRE(peer.has_value());
+    CHECK(peer->peer->is_established());
+    CHECK(peer->bfd == BfdState::Up);
+    CHECK(peer->peer->advertised(*Prefix::parse("203.0.113.10/32")) != nullptr);
+    CHECK(peer->peer->advertised(*Prefix::parse("2001:db8:ffff::10/128")) != nullptr);
+    REQUIRE(agent.vip("www").has_value());
+    CHECK(agent.vip("www")->state == vip::VipState::Announced);
+    CHECK(restored->shell.events.events.size() > 3);
+    CHECK(restored->shell.bfd.size() == 1);
+    // And what this version makes of it, it understands, too.
+    const SavedState again =
+        save_state(restored->shell, agent, [&] { return restored->bfd.get(); });
+    auto twice = restore_state(again.file, Loader::Files::Absent);
+    REQUIRE_MESSAGE(twice.has_value(), twice.error());
+    CHECK(twice->agent->peer("tor")->peer->is_established());
+}
+
+TEST_CASE("a newer state with parts that are not known here is understood") {
+    const auto file = read_vector("upgrade-0.1.0.state");
+    const auto fields = handover::open(file);
+    REQUIRE(fields.has_value());
+    std::vector<std::uint8_t> newer(fields->begin(), fields->end());
+    newer.insert(newer.end(), {200, 3, 0, 0, 0, 'n', 'e', 'w'});
+    REQUIRE(restore_state(handover::seal(newer), Loader::Files::Absent).has_value());
+}
+
+TEST_CASE("a whole state that is damaged behind its checksum does no harm") {
+    const auto file = read_vector("upgrade-0.1.0.state");
+    const auto fields = handover::open(file);
+    REQUIRE(fields.has_value());
+    std::vector<std::uint8_t> octets(fields->begin(), fields->end());
+    for (std::size_t at = 0; at < octets.size(); at += 7) {
+        octets[at] ^= 0xFFU;
+        std::ignore = restore_state(handover::seal(octets), Loader::Files::Absent);
+        octets[at] ^= 0xFFU;
+    }
+    for (std::size_t size = 0; size < octets.size(); size += 97) {
+        CHECK_FALSE(
+            restore_state(handover::seal(std::span(octets).first(size)), Loader::Files::Absent)
+                .has_value());
+    }
+}
