@@ -11,6 +11,7 @@ from lab.report import Report
 from .drains import Drains
 from .failures import Failures
 from .kills import Kills
+from .kinds import Kinds
 from .row import Row
 from .stage import Stage
 
@@ -22,7 +23,8 @@ def run_router(report, software, count):
         stage = Stage(fabric, software)
         failed_before = report.failed
         if report.check(f"{software}: router, service and node start", stage.start):
-            for part in (Row(stage, count), Drains(stage), Failures(stage), Kills(stage)):
+            parts = (Row(stage, count), Drains(stage), Failures(stage), Kills(stage), Kinds(stage))
+            for part in parts:
                 for name, action in part.steps():
                     report.check(f"{software}: {name}", action)
         if report.failed > failed_before:
