@@ -9,7 +9,8 @@
 #include "test/unit/cmd/agent/stage.hpp"
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/allocator_interface.h>
+// Of sanitizer/allocator_interface.h, which Debian's gcc 12 comes without.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 namespace anyvip::test {
