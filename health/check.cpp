@@ -67,6 +67,7 @@ Check::Check(CheckConfig config, std::uint64_t seed, double spread, Instant now)
     const Duration interval = config_.schedule.interval;
     next_run_ += Duration(static_cast<Duration::rep>(static_cast<double>(interval.count()) *
                                                      std::clamp(spread, 0.0, 1.0)));
+    due_ = next_run_;
     reason_ = describe("no verdict yet");
 }
 
@@ -87,6 +88,7 @@ bool Check::finished(const Result& result, Instant now) {
         return false; // of a run that `reconfigure` has forgotten
     }
     remember(result, now);
+    const bool is_grace_over = grace_ends_ && now >= *grace_ends_;
     if (is_countable(result)) {
         last_counted_ = now;
         count(result, now);
@@ -95,13 +97,20 @@ bool Check::finished(const Result& result, Instant now) {
         // One new run decides, and as often as that is starved too, no faster than this.
         next_run_ = std::max(now, started_at_ + config_.schedule.fast_interval);
     }
+    if (grace_ends_ && *grace_ends_ > now) {
+        next_run_ = std::min(next_run_, *grace_ends_); // the run that decides
+    }
     if (is_triggered_) {
         merge_trigger(now);
     }
     if (judged() == state_ && is_judged_demoted() == is_demoted_) {
         return false;
     }
-    return settle(is_weight_zero(result) ? std::string("weight 0") : result.detail, now);
+    std::string evidence = is_weight_zero(result) ? "weight 0" : result.detail;
+    if (is_grace_over && service_.state() == State::Down) {
+        evidence += ", and hard_fail_grace is over";
+    }
+    return settle(std::move(evidence), now);
 }
 
 void Check::trigger(Instant now) {
@@ -112,12 +121,6 @@ void Check::trigger(Instant now) {
 }
 
 bool Check::tick(Instant now) {
-    if (grace_ends_ && now >= *grace_ends_) {
-        grace_ends_.reset();
-        service_.force(State::Down);
-        const std::string evidence = last_ ? last_->result.detail : std::string();
-        return settle(evidence + ", and hard_fail_grace is over", now);
-    }
     if (service_.state() != State::Down && now >= starved_at()) {
         service_.force(State::Down);
         is_inherited_ = false;
@@ -128,7 +131,7 @@ bool Check::tick(Instant now) {
 }
 
 std::optional<Instant> Check::next_deadline() const {
-    std::optional<Instant> earliest = grace_ends_;
+    std::optional<Instant> earliest;
     const auto consider = [&](Instant candidate) {
         earliest = earliest ? std::min(*earliest, candidate) : candidate;
     };
@@ -155,6 +158,7 @@ void Check::reconfigure(CheckConfig config, Instant now) {
     // Soon, but not all checks of a big reload in the same turn of the loop.
     const Instant soon = now + random_below(random_, config_.schedule.fast_interval);
     next_run_ = std::min(std::max(next_run_, now), soon);
+    due_ = next_run_;
 }
 
 void Check::adopt(Verdict verdict, Instant now) {
@@ -263,6 +267,7 @@ void Check::count(const Result& result, Instant now) {
     } else {
         count_failure(result, now);
     }
+    judge_mixed_demotion();
     if (service_.successes() >= config_.schedule.rise ||
         service_.failures() >= config_.schedule.fall) {
         is_inherited_ = false;
@@ -273,7 +278,10 @@ void Check::count_failure(const Result& result, Instant now) {
     // A verdict that came from before a reload yields only to an own rise or fall: a slip of the
     // pen in the new file is no dead service.
     const bool is_hard = result.is_hard && config_.schedule.hard_fail && !is_inherited_;
-    if (!is_hard || service_.state() == State::Down) {
+    if (grace_ends_ && now >= *grace_ends_) {
+        // Decided by what was seen, not by the clock: we may have slept through the grace.
+        service_.force(State::Down);
+    } else if (!is_hard || service_.state() == State::Down) {
         service_.fail(thresholds());
     } else if (config_.schedule.hard_fail_grace.count() == 0 || service_.state() != State::Up) {
         service_.force(State::Down);
@@ -285,10 +293,22 @@ void Check::count_failure(const Result& result, Instant now) {
     }
 }
 
+/// Servers of one service with different certificates give results that neither rise nor fall. They
+/// prove the service alive, and that it is not in order: that is demoted, not unknown for ever.
+void Check::judge_mixed_demotion() {
+    if (demotion_.state() != State::Unknown || service_.state() != State::Up) {
+        mixed_ = 0;
+    } else if (++mixed_ >= config_.schedule.rise + config_.schedule.fall) {
+        demotion_.force(State::Down);
+        mixed_ = 0;
+    }
+}
+
 void Check::schedule_next(Instant now) {
     const Duration interval =
         is_changing() ? config_.schedule.fast_interval : config_.schedule.interval;
     next_run_ = std::max(now, started_at_ + jittered(interval));
+    due_ = next_run_;
 }
 
 void Check::merge_trigger(Instant now) {
@@ -334,7 +354,10 @@ Duration Check::jittered(Duration interval) {
 Instant Check::starved_at() const {
     const Duration runs =
         config_.schedule.fall * (config_.schedule.interval + config_.schedule.timeout);
-    return last_counted_ + std::max<Duration>(runs, least_starvation);
+    // With a small `fall` and a long interval that may end before the next run, jittered, can: it,
+    // and the one that decides when it was late, have their time.
+    return std::max(last_counted_ + std::max<Duration>(runs, least_starvation),
+                    due_ + 2 * config_.schedule.timeout);
 }
 
 std::string Check::describe(std::string_view evidence) const {

@@ -61,7 +61,7 @@ class Check {
     /// once, or again at once when one is running. Bounded: at most one extra run for each
     /// `fast_interval`, later triggers are merged.
     void trigger(Instant now);
-    /// Deadlines other than runs: hard_fail_grace, starved. Returns true when the state changed.
+    /// Deadlines other than runs: starved. Returns true when the state changed.
     bool tick(Instant now);
     /// Of the next run, or of `tick`, whichever is earlier.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -125,6 +125,8 @@ class Check {
         archive.field(17, last_);
         archive.field(18, history_);
         archive.field(19, transitions_);
+        archive.field(20, mixed_);
+        archive.field(21, due_);
         if constexpr (Archive::is_loading) {
             if (std::exchange(is_running_, false)) {
                 next_run_ = started_at_;
@@ -136,6 +138,7 @@ class Check {
     void remember(const Result& result, Instant now);
     void count(const Result& result, Instant now);
     void count_failure(const Result& result, Instant now);
+    void judge_mixed_demotion();
     void schedule_next(Instant now);
     void merge_trigger(Instant now);
     bool settle(std::string evidence, Instant now);
@@ -154,6 +157,7 @@ class Check {
     // failure says nothing of the second, a demoting one proves the first alive.
     RiseFall service_;
     RiseFall demotion_;
+    std::uint32_t mixed_ = 0; // results that left the second one without a verdict
     State state_ = State::Unknown;
     bool is_demoted_ = false;
     bool is_inherited_ = false; // the verdict is not our own yet
@@ -165,9 +169,10 @@ class Check {
     bool is_triggered_ = false; // the next run, or the one after this, is an extra one
     Instant started_at_;
     Instant next_run_;
+    Instant due_; // of the first run after the last counted result
     std::optional<Instant> last_extra_;
     Instant last_counted_;
-    std::optional<Instant> grace_ends_;
+    std::optional<Instant> grace_ends_; // the first countable result from then on decides
 
     std::optional<LastRun> last_;
     std::vector<LastRun> history_;

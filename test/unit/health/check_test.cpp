@@ -258,6 +258,33 @@ TEST_CASE("starved: down when no run could end for the greater of fall x (interv
     CHECK(!check.tick(start + seconds(99)));
 }
 
+TEST_CASE("starved: never before the next run could end, however small `fall` is") {
+    CheckConfig config = web();
+    config.schedule = {.interval = seconds(60), .timeout = seconds(1), .fall = 1, .rise = 1};
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        Check check(config, seed, 0.0, start);
+        check.started(start);
+        check.finished(pass(), start);
+        REQUIRE(check.state() == State::Up);
+        Instant now = start;
+        while (!check.wants_run(now)) {
+            now = *check.next_deadline();
+            REQUIRE(!check.tick(now));
+        }
+        check.started(now);
+        now += seconds(1); // as slow as it may be, and late
+        REQUIRE(!check.tick(now));
+        REQUIRE(!check.finished(late(timeout()), now));
+        REQUIRE(check.wants_run(now));
+        check.started(now);
+        now += milliseconds(999);
+        REQUIRE(!check.tick(now)); // the new run decides
+        check.finished(pass(), now);
+        CHECK(check.state() == State::Up);
+        CHECK(check.tick(now + milliseconds(61800 + 2000))); // the next run, and one that decides
+    }
+}
+
 TEST_CASE("hard_fail = false counts a refused connection like any failure") {
     CheckConfig config = web();
     config.schedule.hard_fail = false;
@@ -291,6 +318,51 @@ TEST_CASE("hard_fail_grace: up as long as it passes again in time") {
     }
     CHECK(bench.check.since() == failed + seconds(2));
     CHECK(bench.check.reason() == "http check web: connect refused, and hard_fail_grace is over");
+}
+
+TEST_CASE("hard_fail_grace: one run at its end decides, though it is shorter than fast_interval") {
+    CheckConfig config = web();
+    config.schedule.hard_fail_grace = milliseconds(100);
+    Bench back(config);
+    back.up();
+    back.run(hard());
+    CHECK(back.until_run() == milliseconds(100));
+    back.run(pass());
+    CHECK(back.check.state() == State::Up);
+
+    Bench gone(config);
+    gone.up();
+    gone.run(hard());
+    CHECK(gone.run(timeout())); // whatever failure it is
+    CHECK(gone.check.state() == State::Down);
+    CHECK(gone.check.reason() ==
+          "http check web: timeout after 1.0 s, and hard_fail_grace is over");
+    CHECK(is_about(gone.until_run(), seconds(1)));
+}
+
+TEST_CASE("hard_fail_grace: who sleeps through its end decides by a run, not by the clock") {
+    CheckConfig config = web();
+    config.schedule.hard_fail_grace = seconds(2);
+    Bench bench(config);
+    bench.up();
+    bench.run(hard());
+    bench.now += seconds(7);
+    CHECK(!bench.check.tick(bench.now));
+    REQUIRE(bench.check.wants_run(bench.now));
+    bench.check.started(bench.now);
+    bench.check.finished(late(hard()), bench.now); // of before
+    CHECK(bench.check.state() == State::Up);
+    CHECK(bench.until_run() == milliseconds(250));
+    bench.run(pass());
+    CHECK(bench.check.state() == State::Up);
+    bench.run(hard()); // a new grace
+    CHECK(bench.check.state() == State::Up);
+
+    bench.now += seconds(7);
+    while (bench.check.state() == State::Up) { // no result at all: starved, as ever
+        bench.run(no_descriptor());
+    }
+    CHECK(bench.check.reason() == "http check web: starved: no run could end for 10.0 s");
 }
 
 TEST_CASE("a trigger runs at once; more of them are merged to one each fast_interval") {
@@ -407,6 +479,24 @@ TEST_CASE("from the start an expiring certificate never reads as up") {
     bench.run(expiring());
     CHECK(bench.check.state() == State::Down);
     CHECK(bench.check.is_shared());
+}
+
+TEST_CASE("some servers with an expiring certificate and some without: demoted, not unknown") {
+    Bench bench;
+    for (int i = 0; i < 3; ++i) {
+        CHECK(bench.check.state() == State::Unknown);
+        bench.run(pass());
+        bench.run(expiring());
+    }
+    CHECK(bench.check.is_demoted());
+    for (int i = 0; i < 9; ++i) {
+        CHECK(!bench.run(pass()));
+        CHECK(!bench.run(expiring()));
+    }
+    bench.run(pass());
+    CHECK(bench.run(pass()));
+    CHECK(bench.check.state() == State::Up);
+    CHECK(!bench.check.is_demoted());
 }
 
 TEST_CASE("weight: the last pass's, 100 without one, and 0 is down") {
