@@ -1,11 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/probe_runner.hpp"
 
+#include <optional>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
 namespace anyvip::cmd {
+
+namespace {
+
+/// Why the probe of a VIP's address must not run, if so.
+std::optional<health::Result> obstacle(const IpAddress& address,
+                                       const std::expected<bool, std::error_code>& is_local) {
+    if (!is_local) {
+        return health::Result{.detail = "cannot ask where " + to_string(address) +
+                                        " is routed to: " + is_local.error().message(),
+                              .is_our_fault = true};
+    }
+    if (!*is_local) {
+        return health::Result{.outcome = health::Outcome::Fail,
+                              .detail = "not local: " + to_string(address) +
+                                        " is not routed to this host, the probe would test "
+                                        "another node"};
+    }
+    return std::nullopt;
+}
+
+} // namespace
 
 ProbeRunner::ProbeRunner(boost::asio::io_context& io, IsLocal is_local, OnFinished on_finished)
     : io_(io), is_local_(std::move(is_local)), on_finished_(std::move(on_finished)) {}
@@ -16,14 +38,13 @@ void ProbeRunner::start(const StartProbe& start) {
     Running& running = running_[id];
     running.serial = serial;
     running.label = start.label;
-    if (start.vip_address && !is_local_(*start.vip_address)) {
-        health::Result result;
-        result.outcome = health::Outcome::Fail;
-        result.detail = "not local: " + to_string(*start.vip_address) +
-                        " is not routed to this host, the probe would test another node";
-        boost::asio::post(io_, [this, id, serial, result, alive = std::weak_ptr(alive_)] {
+    const auto problem = start.vip_address
+                             ? obstacle(*start.vip_address, is_local_(*start.vip_address))
+                             : std::nullopt;
+    if (problem) {
+        boost::asio::post(io_, [this, id, serial, problem, alive = std::weak_ptr(alive_)] {
             if (!alive.expired()) {
-                finish(id, serial, result);
+                finish(id, serial, *problem);
             }
         });
         return;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <vector>
 
@@ -25,8 +27,8 @@ class ProbeRunner {
     };
 
     /// Must be routed to this host: the result is "not local" otherwise (CONTRACT section 2,
-    /// {vip}).
-    using IsLocal = std::function<bool(const IpAddress&)>;
+    /// {vip}). Who cannot tell is at fault himself, not the service.
+    using IsLocal = std::function<std::expected<bool, std::error_code>(const IpAddress&)>;
     using OnFinished = std::function<void(const Finished&)>;
 
     ProbeRunner(boost::asio::io_context& io, IsLocal is_local, OnFinished on_finished);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -107,12 +108,20 @@ IpAddress address_of(const sockaddr_storage& storage) {
     return IpAddress::v6(octets);
 }
 
+/// What a look-up ends with when there is no route, or one that says unreachable, prohibit or
+/// blackhole, or the host does not know the address family.
+bool is_without_route(const std::error_code& error) {
+    static constexpr std::array answers{
+        ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EAFNOSUPPORT, EOPNOTSUPP};
+    return std::ranges::find(answers, error.value()) != answers.end();
+}
+
 } // namespace
 
-bool is_local_address(const IpAddress& address) {
+std::expected<bool, std::error_code> is_local_address(const IpAddress& address) {
     auto netlink = Netlink::open(NETLINK_ROUTE);
     if (!netlink) {
-        return false;
+        return std::unexpected(netlink.error());
     }
     Request request(RTM_GETROUTE, 0);
     rtmsg header{};
@@ -125,6 +134,9 @@ bool is_local_address(const IpAddress& address) {
         is_local = nlmsg_valid_hdr(&message, sizeof(rtmsg)) != 0 &&
                    static_cast<const rtmsg*>(nlmsg_data(&message))->rtm_type == RTN_LOCAL;
     });
+    if (error && !is_without_route(error)) {
+        return std::unexpected(error);
+    }
     return !error && is_local;
 }
 

@@ -2,17 +2,19 @@
 // Questions to the kernel's routing: is this address here, and by which address are we known?
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "bgp/ip.hpp"
 
 namespace anyvip::vip::kernel {
 
-/// A route look-up that says "local". False also when the kernel cannot be asked: a probe of a VIP
-/// that may go to another node is worse than none.
-[[nodiscard]] bool is_local_address(const IpAddress& address);
+/// A route look-up that says "local"; false also without any route. Errors: the kernel could not be
+/// asked (no descriptor, no memory), which says nothing of the address.
+[[nodiscard]] std::expected<bool, std::error_code> is_local_address(const IpAddress& address);
 
 /// The source address the kernel would choose towards a destination; nothing without a route.
 /// `interface`: needed for link-local destinations.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vip/kernel/local.hpp"
 
+#include <sys/resource.h>
+
 #include "private_network.hpp"
 #include "vip/kernel/address_kernel.hpp"
 
@@ -24,13 +26,29 @@ TEST_CASE("a VIP is local only while this host has its address") {
     REQUIRE(run("ip -6 route add default via 2001:db8:1::1 dev up0"));
     for (const auto* text : {"203.0.113.10", "2001:db8::10"}) {
         CAPTURE(text);
-        CHECK_FALSE(is_local_address(ip(text))); // routed to another node
+        CHECK(is_local_address(ip(text)) == false); // routed to another node
         REQUIRE(run(std::string("ip address add ") + text + " dev lo"));
-        CHECK(is_local_address(ip(text)));
+        CHECK(is_local_address(ip(text)) == true);
     }
     REQUIRE(run("ip route del default"));
-    CHECK_FALSE(is_local_address(ip("203.0.113.11"))); // no route at all
-    CHECK(is_local_address(ip("127.0.0.1")));
+    CHECK(is_local_address(ip("203.0.113.11")) == false); // no route at all
+    CHECK(is_local_address(ip("127.0.0.1")) == true);
+    for (const auto* kind : {"unreachable", "prohibit", "blackhole"}) {
+        CAPTURE(kind);
+        REQUIRE(run(std::string("ip route replace ") + kind + " 203.0.113.12"));
+        CHECK(is_local_address(ip("203.0.113.12")) == false);
+    }
+}
+
+TEST_CASE("without a descriptor nobody says that an address is not local") {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto answer = is_local_address(ip("127.0.0.1"));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error() == std::errc::too_many_files_open);
 }
 
 TEST_CASE("the local address towards a router is what the kernel would choose, never a VIP") {
