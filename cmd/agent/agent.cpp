@@ -220,7 +220,14 @@ void Agent::tick(Now now) {
 }
 
 std::vector<Output> Agent::take_outputs() {
-    return std::exchange(impl_->outbox.outputs, {});
+    std::vector<Output> outputs = std::exchange(impl_->outbox.outputs, {});
+    // A {vip} probe needs the address that is added in the same turn. A start may follow a cancel
+    // of the same check: the two keep their order.
+    std::ranges::stable_partition(outputs, [](const Output& output) {
+        return !std::holds_alternative<StartProbe>(output) &&
+               !std::holds_alternative<CancelProbe>(output);
+    });
+    return outputs;
 }
 
 std::vector<Event> Agent::take_events() {

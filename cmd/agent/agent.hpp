@@ -300,7 +300,7 @@ class Agent {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     void tick(Now now);
 
-    // ---- outputs ----
+    // ---- outputs: those of probes come last, a {vip} has its address by then ----
     [[nodiscard]] std::vector<Output> take_outputs();
     /// Events since the last call, those of the peers included.
     [[nodiscard]] std::vector<Event> take_events();

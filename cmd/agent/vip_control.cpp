@@ -169,10 +169,8 @@ void Agent::Impl::update_health(VipRecord& record, Instant now) {
     if (is_up && !record.hold_down.is_up()) {
         record.hold_down.rose(now);
         record.was_up = true;
-        record.up_since = now;
     } else if (!is_up && record.hold_down.is_up()) {
         record.hold_down.fell(record.config, now);
-        record.up_since.reset();
     }
 }
 
@@ -216,8 +214,21 @@ void Agent::Impl::apply_addresses(VipRecord& record, Instant now) {
 }
 
 void Agent::Impl::apply_routes(VipRecord& record, Instant now) {
+    // Traffic comes when the route is plain again, not when health is: slow_start would otherwise
+    // pass during hold_down, damping or a drain.
+    switch (record.decision.mode) {
+    case vip::RouteMode::None:
+    case vip::RouteMode::Backup:
+        record.up_since.reset();
+        break;
+    case vip::RouteMode::Normal:
+    case vip::RouteMode::GracefulShutdown:
+        record.up_since = record.up_since.value_or(now);
+        break;
+    }
+    // The weight of a check that is down says nothing: the last one stays.
     const std::optional<float> bandwidth =
-        record.up_since
+        record.hold_down.is_up()
             ? record.ramp.update(record.config, record.health.weight, record.up_since, now)
             : record.bandwidth;
     if (bandwidth != record.bandwidth) {

@@ -60,7 +60,7 @@ struct VipRecord {
     health::ServiceHealth health;
     vip::HoldDownClock hold_down;
     bool was_up = false;
-    std::optional<Instant> up_since;
+    std::optional<Instant> up_since; ///< as the plain route it can be: start of `slow_start`
 
     vip::BandwidthRamp ramp;
     std::optional<float> bandwidth;

@@ -213,6 +213,35 @@ TEST_CASE("a check with {vip} runs once for each address and is their conjunctio
     CHECK(stage.route("2001:db8::10/128") == nullptr);
 }
 
+/// Whether the addresses of this turn are added before its first probe.
+bool adds_before_probing(Agent& agent) {
+    bool is_probing = false;
+    std::size_t added = 0;
+    for (const cmd::Output& output : agent.take_outputs()) {
+        is_probing = is_probing || std::holds_alternative<cmd::StartProbe>(output);
+        if (std::holds_alternative<cmd::AddAddress>(output)) {
+            ++added;
+            CHECK(!is_probing);
+        }
+    }
+    return is_probing && added == 1;
+}
+
+TEST_CASE("a {vip} is on its interface before it is probed for the first time") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.checks[0].target = health::TcpTarget{.target = "{vip}:80", .send = {}, .expect = {}};
+    config.vips[0].checks = {"web"};
+    const cmd::Now now{Instant(1000h), vip::WallTime(1000h)};
+    Agent agent(config, {}, 7, now);
+    agent.settle(now);
+    CHECK(adds_before_probing(agent));
+    config.vips[0].addresses.insert(config.vips[0].addresses.begin(), prefix("203.0.113.9/32"));
+    agent.reload(config, now);
+    agent.settle(now);
+    CHECK(adds_before_probing(agent));
+}
+
 TEST_CASE("CONTRACT 2: link bandwidth follows the weight in steps and ramps up") {
     Config config = make_config();
     config.checks = {make_check("web")};
@@ -236,6 +265,37 @@ TEST_CASE("CONTRACT 2: link bandwidth follows the weight in steps and ramps up")
     lighter.weight = 50;
     stage.finish("web", lighter);
     CHECK(stage.route()->bandwidth == 500.0F);
+}
+
+TEST_CASE("CONTRACT 2: slow_start begins with the plain route: after hold_down, after a drain") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.vips[0].checks = {"web"};
+    config.vips[0].bandwidth_bits_per_second = 8000.0;
+    config.vips[0].slow_start = 4s;
+    config.vips[0].hold_down = 10s;
+    Stage stage(config);
+    stage.turn();
+    stage.finish("web", pass());
+    stage.pass_time(5s);
+    CHECK(stage.route()->bandwidth == 1000.0F);
+    stage.finish("web", fail());
+    stage.pass_time(2s);
+    stage.finish("web", pass());
+    CHECK(stage.route() == nullptr);
+    stage.pass_time(8s);
+    REQUIRE(stage.route() != nullptr);
+    CHECK(stage.route()->bandwidth == 100.0F);
+    stage.pass_time(5s);
+    CHECK(stage.route()->bandwidth == 1000.0F);
+    static_cast<void>(stage.drain());
+    stage.pass_time(500ms); // gshut: no new beginning
+    CHECK(stage.route()->bandwidth == 1000.0F);
+    stage.pass_time(5s);
+    CHECK(stage.route() == nullptr);
+    static_cast<void>(stage.undrain());
+    REQUIRE(stage.route() != nullptr);
+    CHECK(stage.route()->bandwidth == 100.0F);
 }
 
 TEST_CASE(
