@@ -195,6 +195,7 @@ std::string Runtime::run(Takeover takeover) {
 // Everything around the agent. What a predecessor has left is used instead of made.
 std::string Runtime::start(Takeover* takeover) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGCHLD, SIG_DFL); // ignored, as it may be inherited, it loses exit statuses
     const HandedOver* inherited = takeover != nullptr ? &takeover->shell : nullptr;
     if (inherited != nullptr) {
         started_ = inherited->started;

@@ -2,6 +2,7 @@
 #include "health/account/account.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 
@@ -19,10 +20,18 @@ std::unique_ptr<std::FILE, Close> open(const char* path) {
     return std::unique_ptr<std::FILE, Close>(std::fopen(path, "re"));
 }
 
+std::unexpected<std::error_code> last_error() {
+    return std::unexpected(std::error_code(errno, std::system_category()));
+}
+
 // The first entry that `is_wanted`; it lives until the next call.
-template <typename Predicate> const passwd* find_entry(Predicate is_wanted) {
+template <typename Predicate>
+std::expected<const passwd*, std::error_code> find_entry(Predicate is_wanted) {
     const auto file = open("/etc/passwd");
-    while (const passwd* entry = file ? ::fgetpwent(file.get()) : nullptr) {
+    if (!file) {
+        return last_error();
+    }
+    while (const passwd* entry = ::fgetpwent(file.get())) {
         if (is_wanted(*entry)) {
             return entry;
         }
@@ -30,10 +39,14 @@ template <typename Predicate> const passwd* find_entry(Predicate is_wanted) {
     return nullptr;
 }
 
-std::vector<gid_t> groups_of(const std::string& name, gid_t primary) {
-    std::vector<gid_t> groups{primary};
+std::expected<std::vector<gid_t>, std::error_code> groups_of(const std::string& name,
+                                                             gid_t primary) {
     const auto file = open("/etc/group");
-    while (const group* entry = file ? ::fgetgrent(file.get()) : nullptr) {
+    if (!file) {
+        return last_error();
+    }
+    std::vector<gid_t> groups{primary};
+    while (const group* entry = ::fgetgrent(file.get())) {
         for (char** member = entry->gr_mem; *member != nullptr; ++member) {
             if (name == *member && std::ranges::find(groups, entry->gr_gid) == groups.end()) {
                 groups.push_back(entry->gr_gid);
@@ -45,18 +58,26 @@ std::vector<gid_t> groups_of(const std::string& name, gid_t primary) {
 
 } // namespace
 
-std::optional<Account> find_account(const std::string& name) {
-    const passwd* entry = find_entry([&](const passwd& one) { return name == one.pw_name; });
-    if (entry == nullptr) {
+std::expected<std::optional<Account>, std::error_code> find_account(const std::string& name) {
+    const auto entry = find_entry([&](const passwd& one) { return name == one.pw_name; });
+    if (!entry) {
+        return std::unexpected(entry.error());
+    }
+    if (*entry == nullptr) {
         return std::nullopt;
     }
-    const Account account{entry->pw_uid, entry->pw_gid, {}};
-    return Account{account.user, account.group, groups_of(name, account.group)};
+    Account account{(*entry)->pw_uid, (*entry)->pw_gid, {}};
+    auto groups = groups_of(name, account.group);
+    if (!groups) {
+        return std::unexpected(groups.error());
+    }
+    account.groups = *std::move(groups);
+    return account;
 }
 
 std::string user_name(uid_t user) {
-    const passwd* entry = find_entry([&](const passwd& one) { return one.pw_uid == user; });
-    return entry == nullptr ? std::string() : entry->pw_name;
+    const auto entry = find_entry([&](const passwd& one) { return one.pw_uid == user; });
+    return entry && *entry != nullptr ? (*entry)->pw_name : std::string();
 }
 
 } // namespace anyvip::health

@@ -3,9 +3,10 @@
 // directory server that does not answer would stop the loop, and with it the sessions.
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <sys/types.h>
@@ -18,8 +19,10 @@ struct Account {
     std::vector<gid_t> groups; ///< all, `group` among them
 };
 
-/// Nothing: /etc/passwd has no such user. Reads two small files; never waits for a network.
-[[nodiscard]] std::optional<Account> find_account(const std::string& name);
+/// Nothing: /etc/passwd has no such user. Reads two small files; never waits for a network. The
+/// error: one of them cannot be read.
+[[nodiscard]] std::expected<std::optional<Account>, std::error_code>
+find_account(const std::string& name);
 
 /// Empty: /etc/passwd has no user with this number.
 [[nodiscard]] std::string user_name(uid_t user);

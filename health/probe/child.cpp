@@ -6,8 +6,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,6 +43,28 @@ std::error_code last_error() {
     return {errno, std::system_category()};
 }
 
+/// Killed children of one owner.
+struct Dying {
+    int count = 0;
+    std::error_code kill_error{};
+    std::function<void()> then{};
+};
+
+std::map<std::string, Dying>& dying() {
+    static std::map<std::string, Dying> owners;
+    return owners;
+}
+
+/// Killed as soon as they were started, because nothing would have told of their end.
+std::vector<pid_t>& orphans() {
+    static std::vector<pid_t> pids;
+    return pids;
+}
+
+void reap_orphans() {
+    std::erase_if(orphans(), [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
 } // namespace
 
 struct Child::Impl : std::enable_shared_from_this<Impl> {
@@ -54,7 +78,9 @@ struct Child::Impl : std::enable_shared_from_this<Impl> {
     void keep(std::size_t octets);
     void on_exit();
     void give_up();
+    void forget_killed();
 
+    std::string owner;
     pid_t pid = 0;
     Descriptor pidfd;
     Descriptor pipe;
@@ -66,19 +92,34 @@ struct Child::Impl : std::enable_shared_from_this<Impl> {
 };
 
 int unreaped_children() {
-    return unreaped();
+    return unreaped() + static_cast<int>(orphans().size());
 }
 
 std::vector<int> living_children() {
-    return {living().begin(), living().end()};
+    std::vector<int> pids(living().begin(), living().end());
+    pids.insert(pids.end(), orphans().begin(), orphans().end());
+    return pids;
 }
 
-std::expected<std::unique_ptr<Child>, std::error_code> Child::spawn(boost::asio::io_context& io,
-                                                                    const Command& command) {
-    if (unreaped() >= max_unreaped) {
+std::optional<std::error_code> dying_child(const std::string& owner) {
+    const auto found = dying().find(owner);
+    return found == dying().end() ? std::nullopt : std::optional(found->second.kill_error);
+}
+
+void when_reaped(const std::string& owner, std::function<void()> then) {
+    if (const auto found = dying().find(owner); found != dying().end()) {
+        found->second.then = std::move(then);
+    }
+}
+
+std::expected<std::unique_ptr<Child>, std::error_code>
+Child::spawn(boost::asio::io_context& io, const Command& command, std::string owner) {
+    reap_orphans();
+    if (unreaped_children() >= max_unreaped) {
         return std::unexpected(std::error_code(EAGAIN, std::system_category()));
     }
     auto impl = std::make_shared<Impl>(io);
+    impl->owner = std::move(owner);
     if (const auto error = impl->open(command)) {
         return std::unexpected(error);
     }
@@ -147,8 +188,7 @@ std::error_code Child::Impl::open(const Command& command) {
     }
     if (failure) { // nobody would see its end: take it back at once
         ::kill(-pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
-        pid = 0;
+        orphans().push_back(std::exchange(pid, 0));
     } else {
         living().insert(pid);
     }
@@ -204,21 +244,25 @@ void Child::Impl::keep(std::size_t octets) {
 void Child::Impl::on_exit() {
     siginfo_t info{};
     const auto id = static_cast<id_t>(pid);
-    if (::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+    const int waited = ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT);
+    const bool is_lost = waited != 0 && errno == ECHILD;
+    if (!is_lost && (waited != 0 || info.si_pid == 0)) {
         watch();
         return;
     }
-    ::kill(-pid, SIGKILL); // children left behind
-    ::waitid(P_PID, id, &info, WEXITED | WNOHANG);
+    if (!is_lost) {            // else its number may be another's by now
+        ::kill(-pid, SIGKILL); // children left behind
+        ::waitid(P_PID, id, &info, WEXITED | WNOHANG);
+    }
     living().erase(pid);
     pid = 0;
     if (is_killed) {
-        --unreaped();
+        forget_killed();
     }
     if (pipe.is_open()) {
         read_rest();
     }
-    Ending ending;
+    Ending ending{.is_unknown = is_lost};
     (info.si_code == CLD_EXITED ? ending.exit_status : ending.signal) = info.si_status;
     if (const auto callback = std::exchange(on_end, nullptr)) {
         callback(ending);
@@ -233,9 +277,27 @@ void Child::Impl::give_up() {
     }
     is_killed = true;
     ++unreaped();
-    ::kill(-pid, SIGKILL);
+    const bool is_sent = ::kill(-pid, SIGKILL) == 0;
+    const std::error_code kill_error = is_sent ? std::error_code{} : last_error();
+    if (!owner.empty()) {
+        Dying& of_owner = dying()[owner];
+        ++of_owner.count;
+        of_owner.kill_error = kill_error;
+    }
     pidfd.cancel(ignored);
     watch(); // reaps
+}
+
+void Child::Impl::forget_killed() {
+    --unreaped();
+    const auto found = dying().find(owner);
+    if (found != dying().end() && --found->second.count == 0) {
+        const std::function<void()> then = std::move(found->second.then);
+        dying().erase(found);
+        if (then) {
+            then();
+        }
+    }
 }
 
 } // namespace anyvip::health

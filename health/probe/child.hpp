@@ -6,6 +6,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -19,6 +20,7 @@ namespace anyvip::health {
 struct Ending {
     int exit_status = 0;
     int signal = 0;
+    bool is_unknown = false; ///< somebody else has reaped it, or SIGCHLD is ignored
 };
 
 /// At most this many killed children may refuse to end (disk wait) before no new one is started.
@@ -31,13 +33,20 @@ inline constexpr int max_unreaped = 64;
 /// program.
 [[nodiscard]] std::vector<int> living_children();
 
+/// Is a killed child of this owner still there? Then why it could not be killed; no error: it is
+/// about to end, or waits for a disk.
+[[nodiscard]] std::optional<std::error_code> dying_child(const std::string& owner);
+
+/// Called once from the loop when the owner has no such child any more; replaces the one before.
+void when_reaped(const std::string& owner, std::function<void()> then);
+
 /// Owns one process group. Its destruction kills the whole group and reaps the child later, from
 /// the loop, without waiting for it.
 class Child {
   public:
-    /// EAGAIN when `max_unreaped` is reached.
+    /// EAGAIN when `max_unreaped` is reached. `owner`: for `dying_child`, if not empty.
     [[nodiscard]] static std::expected<std::unique_ptr<Child>, std::error_code>
-    spawn(boost::asio::io_context& io, const Command& command);
+    spawn(boost::asio::io_context& io, const Command& command, std::string owner = {});
     ~Child();
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;

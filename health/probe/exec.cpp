@@ -47,22 +47,47 @@ std::optional<std::uint32_t> weight_in(std::string_view output) {
     return weight;
 }
 
+/// Instances of one check for several addresses differ in their arguments.
+std::string owner_of(const CheckConfig& check, const Command& command) {
+    std::string owner = check.name;
+    for (const std::string& argument : command.argv) {
+        owner.append(1, '\0').append(argument);
+    }
+    return owner;
+}
+
 class ExecRun : public Run {
   public:
     ExecRun(const ExecTarget& target, RunContext& context)
         : Run(context),
           command_{.argv = target.command, .env = target.env, .user = context.check.user} {
         command_.env.emplace("ANYVIP_CHECK", context.check.name);
+        owner_ = owner_of(context.check, command_);
     }
 
   private:
     void begin() override {
-        enter("exec");
         if (command_.argv.empty()) {
             finish({.outcome = Outcome::Error, .detail = "no command"});
             return;
         }
-        auto child = Child::spawn(io(), command_);
+        if (!dying_child(owner_)) {
+            spawn();
+            return;
+        }
+        // As a rule it ends within a moment. If not, a new one at every run would be one more that
+        // does not.
+        when_reaped(owner_, [weak = weak_from_this()] {
+            const auto self = std::static_pointer_cast<ExecRun>(weak.lock());
+            if (self && !self->is_over()) {
+                self->spawn();
+            }
+        });
+    }
+
+    void spawn() {
+        enter("exec");
+        auto child = Child::spawn(io(), command_, owner_);
         if (!child) {
             if (unreaped_children() >= max_unreaped) {
                 finish({.outcome = Outcome::Error,
@@ -86,6 +111,11 @@ class ExecRun : public Run {
 
     void on_end(Ending ending) {
         Result result{.output = child_->output()};
+        if (ending.is_unknown) {
+            finish(
+                {.detail = "its exit status is lost: somebody else took it", .is_our_fault = true});
+            return;
+        }
         if (ending.signal != 0) {
             const char* const name = ::sigabbrev_np(ending.signal);
             result.outcome = Outcome::Fail;
@@ -108,6 +138,9 @@ class ExecRun : public Run {
     }
 
     Result timed_out() override {
+        if (!child_) {
+            return former_remains();
+        }
         Result result = Run::timed_out();
         result.output = child_->output();
         if (child_->is_flooding()) {
@@ -116,7 +149,19 @@ class ExecRun : public Run {
         return result;
     }
 
+    [[nodiscard]] Result former_remains() const {
+        const std::error_code kill_error = dying_child(owner_).value_or(std::error_code());
+        if (kill_error) {
+            return {.outcome = Outcome::Error,
+                    .detail = "cannot kill its former process: " + kill_error.message(),
+                    .is_our_fault = true};
+        }
+        return {.outcome = Outcome::Timeout,
+                .detail = "its former process was killed and does not end, " + timeout_text()};
+    }
+
     Command command_;
+    std::string owner_;
     std::unique_ptr<Child> child_;
 };
 

@@ -174,7 +174,11 @@ std::expected<pid_t, std::error_code> start(const Plan& plan) {
 std::expected<pid_t, std::error_code> launch(const Command& command, int output) {
     std::optional<Account> account;
     if (!command.user.empty()) {
-        account = find_account(command.user);
+        auto found = find_account(command.user);
+        if (!found) {
+            return std::unexpected(found.error());
+        }
+        account = *std::move(found);
         if (!account) {
             static const NoSuchUser category;
             return std::unexpected(std::error_code(1, category));

@@ -128,8 +128,8 @@ def haproxy(node):
 
 
 def user(node):
-    """Only here the daemon has CAP_SETUID and CAP_SETGID, by the lines that the unit names."""
-    rights = "CAP_SETUID CAP_SETGID"
+    """Only here the daemon has these capabilities, by the lines that the unit names."""
+    rights = "CAP_SETUID CAP_SETGID CAP_KILL"
     node.drop_in(
         "user",
         f"AmbientCapabilities={rights}\nCapabilityBoundingSet={rights}\nSystemCallFilter=@setuid\n",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // exec checks: scripts that behave, and scripts that do not.
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -8,8 +9,14 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "health/account/account.hpp"
 #include "health/probe/child.hpp"
 #include "test/unit/health/probe/support.hpp"
 
@@ -161,6 +168,66 @@ TEST_CASE("exec: a probe that is destroyed kills its group") {
     CHECK(!is_called);
 }
 
+/// Runs in a process of its own, as user 65532 with CAP_SETUID and CAP_SETGID but without CAP_KILL:
+/// the daemon of the unit without its whole drop-in. True: as wanted.
+bool as_daemon_without_kill(const std::function<bool()>& body) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        std::array<__user_cap_data_struct, 2> rights{};
+        rights[0].permitted = 1U << CAP_SETUID | 1U << CAP_SETGID;
+        rights[0].effective = rights[0].permitted;
+        const bool is_prepared = ::prctl(PR_SET_KEEPCAPS, 1) == 0 &&
+                                 ::setresuid(65532, 65532, 65532) == 0 &&
+                                 ::syscall(SYS_capset, &header, rights.data()) == 0;
+        ::_exit(is_prepared && body() ? 0 : 1);
+    }
+    int status = 0;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST_CASE("exec: while its killed process lives no other is started, and it says why" *
+          doctest::skip(::geteuid() != 0)) {
+    CHECK(as_daemon_without_kill([] {
+        boost::asio::io_context io;
+        CheckConfig hanging = script("sleep 4; exit 0", milliseconds(300));
+        hanging.user = "nobody";
+        bool is_right = probe(io, hanging).outcome == Outcome::Timeout;
+        for (int i = 0; i < 3; ++i) {
+            const Result again = probe(io, hanging);
+            is_right = is_right && again.outcome == Outcome::Error && again.is_our_fault &&
+                       again.detail == "cannot kill its former process: Operation not permitted";
+        }
+        is_right = is_right && unreaped_children() == 1;
+        is_right = is_right && probe(io, script("exit 0")).outcome == Outcome::Pass; // another one
+        is_right = is_right && run_until(io, [] { return unreaped_children() == 0; });
+        hanging = script("exit 0");
+        hanging.user = "nobody";
+        return is_right && probe(io, hanging).outcome == Outcome::Pass;
+    }));
+}
+
+TEST_CASE("exec: a run that follows a timeout at once waits for the killed process") {
+    boost::asio::io_context io;
+    CheckConfig check = script("sleep 300", milliseconds(200));
+    for (int i = 0; i < 3; ++i) {
+        const Result result = probe(io, check);
+        CHECK(result.outcome == Outcome::Timeout);
+        CHECK(result.detail == "exec timeout after 0.2 s");
+        CHECK(unreaped_children() <= 1);
+    }
+    CHECK(run_until(io, [] { return unreaped_children() == 0; }));
+}
+
+TEST_CASE("exec: an exit status that is lost is an end, and no verdict") {
+    const auto before = std::signal(SIGCHLD, SIG_IGN);
+    const Result result = probe(script("exit 1"));
+    std::signal(SIGCHLD, before);
+    CHECK(result.outcome == Outcome::Error);
+    CHECK(result.is_our_fault);
+    CHECK(result.detail == "its exit status is lost: somebody else took it");
+}
+
 TEST_CASE("exec: endless output is bounded, cut off at the timeout, and its tail kept") {
     const Result result = probe(script("yes", milliseconds(500)));
     CHECK(result.outcome == Outcome::Timeout);
@@ -191,6 +258,19 @@ TEST_CASE("exec: `user` is another user with his groups" * doctest::skip(::geteu
     const Result result = probe(config);
     CHECK(result.outcome == Outcome::Error);
     CHECK(result.detail == "cannot run /bin/sh: no such user in /etc/passwd");
+}
+
+TEST_CASE("a user that cannot be looked up is not one that does not exist") {
+    CHECK(find_account("root").value().has_value());
+    CHECK(!find_account("no-such-user").value().has_value());
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto found = find_account("root");
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    REQUIRE(!found);
+    CHECK(found.error() == std::errc::too_many_files_open);
 }
 
 TEST_CASE("exec: nothing but the standard descriptors and no ignored signal is inherited") {
