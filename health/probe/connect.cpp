@@ -3,7 +3,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,10 +22,6 @@ namespace anyvip::health {
 namespace {
 
 using Endpoint = boost::asio::generic::stream_protocol::endpoint;
-
-std::error_code last_error() {
-    return {errno, std::system_category()};
-}
 
 /// A descriptor that no loop watches yet.
 class RawSocket {
@@ -88,14 +86,11 @@ int connect_at_once(int descriptor, const Endpoint& endpoint) {
     return second == EALREADY ? EINPROGRESS : second;
 }
 
-Failure outcome_of(int descriptor, int error, bool is_unix) {
-    if (error == 0 && !is_unix && is_self_connected(descriptor)) {
-        error = ECONNREFUSED;
-    }
-    if (error != 0) {
-        return connect_failure({error, std::system_category()}, is_unix);
-    }
-    return {};
+/// 0 or what is wrong.
+using Attempted = std::function<void(int)>;
+
+int outcome_of(int descriptor, int error, bool is_unix) {
+    return error == 0 && !is_unix && is_self_connected(descriptor) ? ECONNREFUSED : error;
 }
 
 int pending_error(StreamSocket& socket) {
@@ -109,21 +104,16 @@ int pending_error(StreamSocket& socket) {
 
 void connect_to(StreamSocket& socket,
                 const Endpoint& endpoint,
-                std::function<void(Failure)> connected,
+                Attempted attempted,
                 Purpose purpose) {
     const bool is_unix = endpoint.protocol().family() == AF_UNIX;
-    const auto later = [&](Failure result) {
+    const auto later = [&](int error) {
         boost::asio::post(socket.get_executor(),
-                          [connected = std::move(connected), result = std::move(result)]() mutable {
-                              connected(std::move(result));
-                          });
-    };
-    const auto give_up = [&](const std::error_code& error) {
-        later(Result{.detail = "socket: " + error.message(), .is_our_fault = is_exhaustion(error)});
+                          [attempted = std::move(attempted), error] { attempted(error); });
     };
     RawSocket raw(endpoint.protocol());
     if (raw.get() < 0) {
-        give_up(last_error());
+        later(errno);
         return;
     }
     const int outcome = connect_at_once(raw.get(), endpoint);
@@ -133,7 +123,7 @@ void connect_to(StreamSocket& socket,
         return;
     }
     if (const std::error_code error = raw.move_to(socket, endpoint.protocol())) {
-        give_up(error);
+        later(error.value());
         return;
     }
     if (outcome != EINPROGRESS) {
@@ -141,14 +131,77 @@ void connect_to(StreamSocket& socket,
         return;
     }
     socket.async_wait(StreamSocket::wait_write,
-                      [&socket, is_unix, connected = std::move(connected)](
+                      [&socket, is_unix, attempted = std::move(attempted)](
                           const boost::system::error_code& waited) {
                           if (!waited && socket.is_open()) {
                               const int error = pending_error(socket);
-                              connected(outcome_of(socket.native_handle(), error, is_unix));
+                              attempted(outcome_of(socket.native_handle(), error, is_unix));
                           }
                       });
 }
+
+/// Which of the failures of several addresses is told.
+int weight_of(int error) {
+    switch (error) {
+    case ENETUNREACH:
+    case EADDRNOTAVAIL: // so does a host without IPv6 answer for ::1
+    case EAFNOSUPPORT:
+        return 0; // nobody could be there
+    case ECONNREFUSED:
+        return 1;
+    default:
+        return is_exhaustion({error, std::system_category()}) ? 3 : 2;
+    }
+}
+
+/// The addresses of one name, one after the other.
+class Attempts : public std::enable_shared_from_this<Attempts> {
+  public:
+    Attempts(StreamSocket& socket,
+             std::vector<Endpoint> endpoints,
+             BeforeAttempt is_wanted,
+             std::function<void(Failure)> connected,
+             Purpose purpose)
+        : socket_(socket), endpoints_(std::move(endpoints)), is_wanted_(std::move(is_wanted)),
+          connected_(std::move(connected)), purpose_(purpose) {}
+
+    void next() {
+        if (is_wanted_()) {
+            connect_to(
+                socket_,
+                endpoints_[next_++],
+                [self = shared_from_this()](int error) { self->on_outcome(error); },
+                purpose_);
+        }
+    }
+
+  private:
+    void on_outcome(int error) {
+        if (error == 0) {
+            connected_({});
+            return;
+        }
+        if (error_ == 0 || weight_of(error) > weight_of(error_)) {
+            error_ = error;
+        }
+        if (next_ == endpoints_.size()) {
+            const bool is_unix = endpoints_.front().protocol().family() == AF_UNIX;
+            connected_(connect_failure({error_, std::system_category()}, is_unix));
+            return;
+        }
+        boost::system::error_code ignored;
+        socket_.close(ignored);
+        next();
+    }
+
+    StreamSocket& socket_;
+    std::vector<Endpoint> endpoints_;
+    std::size_t next_ = 0;
+    BeforeAttempt is_wanted_;
+    std::function<void(Failure)> connected_;
+    Purpose purpose_;
+    int error_ = 0;
+};
 
 std::optional<Endpoint> unix_endpoint(const std::string& path) {
     sockaddr_un address{};
@@ -169,32 +222,39 @@ std::optional<Endpoint> unix_endpoint(const std::string& path) {
 
 void async_connect(StreamSocket& socket,
                    const HostPort& target,
+                   BeforeAttempt is_wanted,
                    std::function<void(Failure)> connected,
                    Purpose purpose) {
-    const auto later = [&](Result result) {
-        boost::asio::post(socket.get_executor(),
-                          [connected, result = std::move(result)] { connected(result); });
+    const auto begin = [&socket, is_wanted = std::move(is_wanted), connected, purpose](
+                           std::vector<Endpoint> endpoints) {
+        std::make_shared<Attempts>(socket, std::move(endpoints), is_wanted, connected, purpose)
+            ->next();
     };
     if (!target.unix_path.empty()) {
         if (const auto endpoint = unix_endpoint(target.unix_path)) {
-            connect_to(socket, *endpoint, std::move(connected), purpose);
+            begin({*endpoint});
         } else {
-            later(Result{.detail = "unix socket path is too long: " + target.unix_path});
+            Result result{.detail = "unix socket path is too long: " + target.unix_path};
+            boost::asio::post(socket.get_executor(),
+                              [connected = std::move(connected), result = std::move(result)] {
+                                  connected(result);
+                              });
         }
         return;
     }
     resolve(socket.get_executor(),
             target.host,
-            [&socket, port = target.port, connected = std::move(connected), purpose](
-                const std::expected<boost::asio::ip::address, Result>& address) mutable {
-                if (!address) {
-                    connected(address.error());
+            [begin, port = target.port, connected = std::move(connected)](
+                const std::expected<Addresses, Result>& addresses) {
+                if (!addresses) {
+                    connected(addresses.error());
                     return;
                 }
-                connect_to(socket,
-                           Endpoint(boost::asio::ip::tcp::endpoint(*address, port)),
-                           std::move(connected),
-                           purpose);
+                std::vector<Endpoint> endpoints;
+                for (const auto& address : *addresses) {
+                    endpoints.emplace_back(boost::asio::ip::tcp::endpoint(address, port));
+                }
+                begin(std::move(endpoints));
             });
 }
 

@@ -95,19 +95,22 @@ class UdpRun : public DnsRun {
   private:
     void open(const HostPort& address) override {
         enter("resolve");
-        resolve(socket_.get_executor(),
-                address.host,
-                [self = self(), port = address.port](
-                    const std::expected<boost::asio::ip::address, Result>& resolved) {
-                    if (self->is_over()) {
-                        return;
-                    }
-                    if (!resolved) {
-                        self->finish(resolved.error());
-                    } else {
-                        self->ask(udp::endpoint(*resolved, port));
-                    }
-                });
+        resolve(
+            socket_.get_executor(),
+            address.host,
+            [self = self(), port = address.port](const std::expected<Addresses, Result>& resolved) {
+                if (self->is_over()) {
+                    return;
+                }
+                if (!resolved) {
+                    self->finish(resolved.error());
+                    return;
+                }
+                for (const auto& server : *resolved) {
+                    self->servers_.emplace_back(server, port);
+                }
+                self->ask();
+            });
     }
 
     void close() override {
@@ -115,8 +118,9 @@ class UdpRun : public DnsRun {
         socket_.close(ignored);
     }
 
-    void ask(const udp::endpoint& server) {
+    void ask() {
         enter("dns answer");
+        const udp::endpoint server = servers_[asked_++];
         boost::system::error_code error;
         socket_.open(server.protocol(), error);
         if (error) {
@@ -129,10 +133,20 @@ class UdpRun : public DnsRun {
             socket_.send(boost::asio::buffer(query()), 0, error);
         }
         if (error) {
-            finish(connect_failure(error, false));
+            refused(error);
             return;
         }
         read();
+    }
+
+    /// The next address of its name may be where it listens.
+    void refused(const boost::system::error_code& error) {
+        if (asked_ == servers_.size()) {
+            finish(connect_failure(error, false));
+            return;
+        }
+        close();
+        ask();
     }
 
     void read() {
@@ -144,7 +158,7 @@ class UdpRun : public DnsRun {
                 }
                 const std::string_view message(self->answer_.data(), octets);
                 if (error) {
-                    self->finish(connect_failure(error, false)); // ICMP said so
+                    self->refused(error); // ICMP said so
                 } else if (is_dns_answer_to(self->query(), message)) {
                     self->judge(message);
                 } else {
@@ -165,6 +179,8 @@ class UdpRun : public DnsRun {
     std::shared_ptr<UdpRun> self() { return std::static_pointer_cast<UdpRun>(shared_from_this()); }
 
     udp::socket socket_;
+    std::vector<udp::endpoint> servers_;
+    std::size_t asked_ = 0;
     std::array<char, 4096> answer_{};
     unsigned strangers_ = 0;
 };
@@ -179,8 +195,7 @@ class TcpDnsRun : public DnsRun {
         const std::size_t size = query().size();
         framed_ = {static_cast<char>(size >> 8U), static_cast<char>(size & 0xFFU)};
         framed_ += query();
-        enter("connect");
-        channel_.async_connect(address, [self = self()](Failure failure) {
+        channel_.async_connect(address, connecting(), [self = self()](Failure failure) {
             if (self->is_over()) {
                 return;
             }

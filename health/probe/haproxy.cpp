@@ -26,17 +26,17 @@ class HaproxyRun : public Run {
     void begin() override {
         const auto unix_socket =
             target_.socket.starts_with("unix:") ? target_.socket : "unix:" + target_.socket;
-        enter("connect");
-        channel_.async_connect(*parse_host_port(unix_socket, 0), [self = self()](Failure failure) {
-            if (self->is_over()) {
-                return;
-            }
-            if (failure) {
-                self->finish(std::move(*failure));
-            } else {
-                self->ask();
-            }
-        });
+        channel_.async_connect(
+            *parse_host_port(unix_socket, 0), connecting(), [self = self()](Failure failure) {
+                if (self->is_over()) {
+                    return;
+                }
+                if (failure) {
+                    self->finish(std::move(*failure));
+                } else {
+                    self->ask();
+                }
+            });
     }
 
     void close() override { channel_.close(Closing::InOrder); }

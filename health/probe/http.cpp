@@ -7,10 +7,11 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/none.hpp>
 
 #include "health/probe/channel.hpp"
 #include "health/probe/run.hpp"
@@ -24,11 +25,46 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::uint32_t header_limit_octets = 16384;
-constexpr std::uint64_t body_limit_octets = 262144;
+constexpr std::size_t body_limit_octets = 262144;
 constexpr std::size_t reason_limit = 60;
 constexpr int interim_limit = 8; // 1xx responses before the real one
 
-using Parser = http::response_parser<http::string_body>;
+/// The first `body_limit_octets` of a body, however long it is. Beast's own string_body reserves
+/// what Content-Length says, be it an exabyte, and its limit lets go of all of it.
+struct HeadOfBody {
+    using value_type = std::string;
+
+    class reader {
+      public:
+        template <bool is_request, class Fields>
+        reader(http::header<is_request, Fields>& /*header*/, value_type& body) : body_(body) {}
+
+        template <class Length>
+        void init(const Length& /*length*/, boost::system::error_code& error) {
+            error = {};
+        }
+
+        template <class Buffers>
+        std::size_t put(const Buffers& buffers, boost::system::error_code& error) {
+            error = {};
+            std::size_t octets = 0;
+            for (const boost::asio::const_buffer piece : boost::beast::buffers_range_ref(buffers)) {
+                const std::size_t room = body_limit_octets - body_.size();
+                body_.append(static_cast<const char*>(piece.data()), std::min(room, piece.size()));
+                octets += piece.size();
+            }
+            return octets;
+        }
+
+        static void finish(boost::system::error_code& error) { error = {}; }
+
+      private:
+        value_type& body_;
+    };
+};
+
+using Parser = http::response_parser<HeadOfBody>;
+using Response = http::response<HeadOfBody>;
 using Ranges = std::vector<std::pair<std::uint16_t, std::uint16_t>>;
 
 /// "200-299,304"
@@ -86,8 +122,7 @@ class HttpRun : public Run {
             finish({.outcome = Outcome::Error, .detail = url_.error()});
             return;
         }
-        enter("connect");
-        channel_.async_connect(url_->address, [self = self()](Failure failure) {
+        channel_.async_connect(url_->address, connecting(), [self = self()](Failure failure) {
             if (!self->is_over()) {
                 self->on_connected(std::move(failure));
             }
@@ -134,7 +169,7 @@ class HttpRun : public Run {
     void expect_response() {
         parser_.emplace();
         parser_->header_limit(header_limit_octets);
-        parser_->body_limit(body_limit_octets);
+        parser_->body_limit(boost::none); // ours is in HeadOfBody
         parser_->skip(is_head_);
         parser_->eager(true);
     }
@@ -161,7 +196,9 @@ class HttpRun : public Run {
             parser_->put_eof(parsed);
         }
         // A body beyond the limit: what we have of it must do.
-        if (parsed == http::error::body_limit || (!parsed && parser_->is_done())) {
+        const bool is_enough =
+            parser_->is_done() || parser_->get().body().size() >= body_limit_octets;
+        if (!parsed && is_enough) {
             on_response(is_end);
         } else if (parsed) {
             fail("http response: " + parsed.message());
@@ -187,7 +224,7 @@ class HttpRun : public Run {
         judge(response);
     }
 
-    void judge(const http::response<http::string_body>& response) {
+    void judge(const Response& response) {
         const unsigned status = response.result_int();
         std::string detail = status_text(response);
         const bool is_expected = std::ranges::any_of(expect_status_, [&](const auto& range) {
@@ -209,7 +246,7 @@ class HttpRun : public Run {
         }
     }
 
-    static std::string status_text(const http::response<http::string_body>& response) {
+    static std::string status_text(const Response& response) {
         std::string_view reason = response.reason();
         if (reason.empty()) {
             reason = http::obsolete_reason(response.result());

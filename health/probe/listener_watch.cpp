@@ -61,7 +61,8 @@ std::vector<sock_filter> program_for(const std::set<std::uint16_t>& ports) {
 }
 
 /// Connections opened in this network namespace since it exists: ActiveOpens + PassiveOpens.
-std::uint64_t connections_opened() {
+/// Nothing: the file cannot be read.
+std::optional<std::uint64_t> connections_opened() {
     std::ifstream file("/proc/self/net/snmp");
     std::array<std::string, 2> lines; // names, then values
     std::string line;
@@ -69,6 +70,9 @@ std::uint64_t connections_opened() {
         if (line.starts_with("Tcp:")) {
             lines[found++] = line;
         }
+    }
+    if (lines[1].empty()) {
+        return std::nullopt;
     }
     std::istringstream names(lines[0]);
     std::istringstream values(lines[1]);
@@ -102,15 +106,31 @@ void ListenerWatch::watch(std::set<std::uint16_t> ports) {
     } else if (!socket_.is_open()) {
         open();
     }
-    if (socket_.is_open()) {
-        auto program = program_for(ports_);
-        const sock_fprog attached{.len = static_cast<unsigned short>(program.size()),
-                                  .filter = program.data()};
-        ::setsockopt(
-            socket_.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
+    if (!socket_.is_open()) {
+        return;
     }
-    if (socket_.is_open() && !is_joined_) {
+    if (!attach_filter()) {
+        // With the former filter events would be missed, without one all would wake the loop.
+        const std::string problem = "socket events: filter: " + last_error();
+        close();
+        problem_ = problem;
+    } else if (!is_joined_) {
         join();
+    }
+}
+
+bool ListenerWatch::attach_filter() {
+    auto program = program_for(ports_);
+    const sock_fprog attached{.len = static_cast<unsigned short>(program.size()),
+                              .filter = program.data()};
+    return ::setsockopt(
+               socket_.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached) ==
+           0;
+}
+
+void ListenerWatch::try_again() {
+    if (!ports_.empty() && !socket_.is_open()) {
+        watch(std::set(ports_));
     }
 }
 
@@ -205,9 +225,13 @@ void ListenerWatch::watch_rate() {
         if (error || alive.expired() || !socket_.is_open()) {
             return;
         }
-        const std::uint64_t opened = connections_opened();
-        const std::uint64_t rate = (opened - opened_before_) / rate_interval.count();
-        opened_before_ = opened;
+        const auto opened = connections_opened();
+        const auto before = std::exchange(opened_before_, opened);
+        if (!opened || !before) {
+            watch_rate();
+            return;
+        }
+        const std::uint64_t rate = (*opened - *before) / rate_interval.count();
         if (rate > listener_watch_limit && is_joined_) {
             for (const int group : groups) {
                 ::setsockopt(socket_.native_handle(),

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ class ListenerWatch {
 
     /// The whole wanted set. Without ports there is no socket at all.
     void watch(std::set<std::uint16_t> ports);
+    /// After a failure, such as no descriptor.
+    void try_again();
 
     /// False also while the rate of connections is too high.
     [[nodiscard]] bool is_armed() const { return is_joined_; }
@@ -46,12 +49,13 @@ class ListenerWatch {
     void read();
     void on_readable();
     void watch_rate();
+    [[nodiscard]] bool attach_filter();
 
     OnClosed on_closed_;
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::steady_timer rate_timer_;
     std::set<std::uint16_t> ports_;
-    std::uint64_t opened_before_ = 0;
+    std::optional<std::uint64_t> opened_before_{};
     bool is_joined_ = false;
     std::string problem_;
     /// Waits that are over may still be queued when we are destroyed.

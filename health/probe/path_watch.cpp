@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -22,6 +23,48 @@ constexpr std::uint32_t events_of_interest = IN_CREATE | IN_DELETE | IN_MOVED_FR
 /// The directory itself is no more, or events were lost: look at everything again.
 constexpr std::uint32_t gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_Q_OVERFLOW;
 
+/// As many symbolic links as the kernel follows.
+constexpr int links_limit = 40;
+
+/// A directory, and the name in it on which the way goes on.
+struct Step {
+    std::filesystem::path directory;
+    std::string entry;
+};
+
+/// Where a change can make the path lead to something else: every symbolic link on the way, and the
+/// path's own entry, or the first one that is missing.
+std::vector<Step> steps_to(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::vector<Step> steps;
+    std::error_code error;
+    fs::path directory = fs::path(path).root_path();
+    const fs::path relative = fs::path(path).relative_path();
+    std::deque<fs::path> names(relative.begin(), relative.end());
+    for (int links = 0; !names.empty() && links < links_limit;) {
+        const fs::path name = names.front();
+        names.pop_front();
+        if (name.empty() || name == ".") {
+            continue;
+        }
+        const fs::path next = directory / name;
+        if (fs::is_symlink(fs::symlink_status(next, error))) {
+            ++links;
+            steps.push_back({directory, name.string()});
+            const fs::path target = fs::read_symlink(next, error);
+            const fs::path rest = target.relative_path();
+            names.insert(names.begin(), rest.begin(), rest.end());
+            directory = target.is_absolute() ? target.root_path() : directory;
+        } else if (names.empty() || !fs::is_directory(next, error)) {
+            steps.push_back({directory, name.string()});
+            break;
+        } else {
+            directory = next;
+        }
+    }
+    return steps;
+}
+
 } // namespace
 
 PathWatch::PathWatch(boost::asio::io_context& io, OnChange on_change)
@@ -33,24 +76,27 @@ void PathWatch::watch(std::set<std::string> paths) {
             ++place;
             continue;
         }
-        const int descriptor = place->second.descriptor;
+        const std::vector<Spot> spots = std::move(place->second.spots);
         place = places_.erase(place);
-        release(descriptor);
-    }
-    if (!paths.empty() && !inotify_.is_open()) {
-        open();
+        release(spots);
     }
     for (const std::string& path : paths) {
         Place& place = places_[path];
-        if (place.descriptor < 0) {
+        if (!place.is_armed) {
             arm(path, place);
         }
     }
 }
 
+void PathWatch::try_again(const std::string& path) {
+    if (const auto found = places_.find(path); found != places_.end()) {
+        arm(path, found->second);
+    }
+}
+
 bool PathWatch::is_armed(const std::string& path) const {
     const auto found = places_.find(path);
-    return found != places_.end() && found->second.descriptor >= 0;
+    return found != places_.end() && found->second.is_armed;
 }
 
 void PathWatch::open() {
@@ -67,28 +113,33 @@ void PathWatch::open() {
 }
 
 void PathWatch::arm(const std::string& path, Place& place) {
-    place.descriptor = -1;
+    if (!inotify_.is_open()) {
+        open();
+    }
     if (!inotify_.is_open()) {
         return;
     }
-    std::filesystem::path entry = path;
-    while (entry.has_parent_path() && entry.has_relative_path()) {
-        const std::filesystem::path directory = entry.parent_path();
-        place.descriptor =
-            ::inotify_add_watch(inotify_.native_handle(), directory.c_str(), events_of_interest);
-        if (place.descriptor >= 0) {
-            place.entry = entry.filename().string();
-            return;
-        }
-        entry = directory;
+    const std::vector<Spot> before = std::exchange(place.spots, {});
+    place.is_armed = true;
+    for (const Step& step : steps_to(path)) {
+        const int descriptor = ::inotify_add_watch(
+            inotify_.native_handle(), step.directory.c_str(), events_of_interest);
+        place.is_armed = place.is_armed && descriptor >= 0;
+        place.spots.push_back({descriptor, step.entry});
     }
+    release(before);
 }
 
-void PathWatch::release(int descriptor) {
-    const bool is_used = std::ranges::any_of(
-        places_, [&](const auto& place) { return place.second.descriptor == descriptor; });
-    if (descriptor >= 0 && !is_used) {
-        ::inotify_rm_watch(inotify_.native_handle(), descriptor);
+/// Those of them that nobody uses any more.
+void PathWatch::release(const std::vector<Spot>& spots) {
+    for (const Spot& spot : spots) {
+        const bool is_used = std::ranges::any_of(places_, [&](const auto& place) {
+            return std::ranges::find(place.second.spots, spot.descriptor, &Spot::descriptor) !=
+                   place.second.spots.end();
+        });
+        if (spot.descriptor >= 0 && !is_used) {
+            ::inotify_rm_watch(inotify_.native_handle(), spot.descriptor);
+        }
     }
 }
 
@@ -110,8 +161,11 @@ void PathWatch::on_events(std::size_t octets) {
         const char* const name = event.len == 0 ? "" : buffer_.data() + at + sizeof event;
         for (const auto& [path, place] : places_) {
             const bool is_all = (event.mask & IN_Q_OVERFLOW) != 0;
-            const bool is_here = event.wd == place.descriptor;
-            if (is_all || (is_here && ((event.mask & gone) != 0 || place.entry == name))) {
+            const bool is_concerned = std::ranges::any_of(place.spots, [&](const Spot& spot) {
+                return event.wd == spot.descriptor &&
+                       ((event.mask & gone) != 0 || spot.entry == name);
+            });
+            if (is_all || is_concerned) {
                 changed.insert(path);
             }
         }
@@ -120,12 +174,7 @@ void PathWatch::on_events(std::size_t octets) {
     read();
     for (const std::string& path : changed) {
         // A directory on the way may have come or gone: stand as near as possible again.
-        Place& place = places_[path];
-        const int before = place.descriptor;
-        arm(path, place);
-        if (before != place.descriptor) {
-            release(before);
-        }
+        arm(path, places_[path]);
     }
     for (const std::string& path : changed) {
         on_change_(path);

@@ -8,13 +8,15 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 namespace anyvip::health {
 
-/// Watches the directory of each path, or the nearest one above it that exists.
+/// Watches the directory of each path, or the nearest one above it that exists, and those of the
+/// symbolic links on the way.
 class PathWatch {
   public:
     using OnChange = std::function<void(const std::string& path)>;
@@ -24,16 +26,23 @@ class PathWatch {
     /// The whole wanted set.
     void watch(std::set<std::string> paths);
     [[nodiscard]] bool is_armed(const std::string& path) const;
+    /// For a wanted path that could not be armed: no descriptor, no watch, no right to read.
+    void try_again(const std::string& path);
 
   private:
-    struct Place {
+    struct Spot {
         int descriptor = -1; ///< of the watch; shared by all paths in one directory
         std::string entry;   ///< the name in it that leads to the path
     };
 
+    struct Place {
+        std::vector<Spot> spots; ///< symbolic links on the way; the last is the path's own
+        bool is_armed = false;   ///< all of them are watched
+    };
+
     void open();
     void arm(const std::string& path, Place& place);
-    void release(int descriptor);
+    void release(const std::vector<Spot>& spots);
     void read();
     void on_events(std::size_t octets);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // process: is the process of a pidfile alive, or is a systemd unit active.
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <map>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,6 +19,43 @@
 namespace anyvip::health {
 
 namespace {
+
+/// The process that a pidfile was seen to name: a later one of the same number is another, and
+/// whoever wrote the file is dead. Not by the file's time: the clock may have been set since.
+struct Named {
+    timespec written{};
+    ino_t inode = 0;
+    pid_t pid = 0;
+    std::uint64_t started = 0; ///< clock ticks since boot
+};
+
+std::map<std::string, Named>& named_by() {
+    static std::map<std::string, Named> pidfiles; // the loop is one thread
+    return pidfiles;
+}
+
+/// proc(5): field 22 of /proc/PID/stat. The name before it may hold anything.
+std::expected<std::uint64_t, std::error_code> started_at(pid_t pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return std::unexpected(std::error_code(errno, std::system_category()));
+    }
+    std::array<char, 1024> text{};
+    const ssize_t octets = ::read(descriptor, text.data(), text.size());
+    ::close(descriptor);
+    std::string_view rest(text.data(), octets > 0 ? static_cast<std::size_t>(octets) : 0);
+    rest.remove_prefix(std::min(rest.rfind(')') + 1, rest.size()));
+    for (int field = 3; field <= 22 && !rest.empty(); ++field) {
+        rest.remove_prefix(std::min(rest.find(' '), rest.size() - 1) + 1);
+    }
+    std::uint64_t ticks = 0;
+    const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), ticks);
+    if (parsed.ec != std::errc()) {
+        return std::unexpected(std::make_error_code(std::errc::no_such_process)); // gone meanwhile
+    }
+    return ticks;
+}
 
 class PidfileRun : public Run {
   public:
@@ -48,7 +87,35 @@ class PidfileRun : public Run {
         pollfd ended{.fd = *pidfd, .events = POLLIN, .revents = 0};
         const bool has_ended = ::poll(&ended, 1, 0) > 0; // a zombie has ended as well
         ::close(*pidfd);
-        has_ended ? hard(name + " has ended") : pass(name + " is running");
+        if (has_ended) {
+            hard(name + " has ended");
+            return;
+        }
+        const auto started = started_at(*pid);
+        if (!started) {
+            const bool is_gone = !is_exhaustion(started.error());
+            is_gone ? hard(name + " is gone") : fail_to_run(name, started.error());
+        } else if (is_the_one(*pid, *started)) {
+            pass(name + " is running");
+        } else {
+            hard(name + " is not the one that " + path_ + " was written for, which is gone");
+        }
+    }
+
+    [[nodiscard]] bool is_the_one(pid_t pid, std::uint64_t started) const {
+        struct stat file{};
+        if (::stat(path_.c_str(), &file) != 0) {
+            return true; // the next run has more to say
+        }
+        Named& named = named_by()[path_];
+        const bool is_same_file = named.inode == file.st_ino && named.pid == pid &&
+                                  named.written.tv_sec == file.st_mtim.tv_sec &&
+                                  named.written.tv_nsec == file.st_mtim.tv_nsec;
+        if (is_same_file) {
+            return named.started == started;
+        }
+        named = {.written = file.st_mtim, .inode = file.st_ino, .pid = pid, .started = started};
+        return true;
     }
 
     void close() override {}

@@ -6,6 +6,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -14,11 +15,16 @@
 
 namespace anyvip::health {
 
-using Resolved = std::function<void(const std::expected<boost::asio::ip::address, Result>&)>;
+/// Not empty, in the order in which they are to be tried.
+using Addresses = std::vector<boost::asio::ip::address>;
+using Resolved = std::function<void(const std::expected<Addresses, Result>&)>;
 
 /// An IP literal (with %scope) and a remembered name answer within the call; else later from the
 /// loop. Names are looked up again after 30 s, and an old answer is used for as long as there is no
 /// new one. The cache is the process's and for the loop's thread only.
 void resolve(const boost::asio::any_io_executor& executor, const std::string& host, Resolved then);
+
+/// As an answer does.
+void remember(const std::string& host, Addresses addresses);
 
 } // namespace anyvip::health

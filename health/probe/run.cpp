@@ -108,6 +108,14 @@ std::string Run::timeout_text() const {
     return "timeout after " + in_seconds(timeout_);
 }
 
+std::function<bool()> Run::connecting() {
+    enter("resolve");
+    return [self = shared_from_this()] {
+        self->enter("connect");
+        return !self->is_over();
+    };
+}
+
 void Run::arm() {
     const Duration slice = std::max<Duration>(timeout_ / slices, least_slice);
     const Instant now = std::chrono::steady_clock::now();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,10 @@ class Run : public std::enable_shared_from_this<Run> {
     void fail(std::string detail);
     /// A system call failed that says something about us or the host, not about the service.
     void fail_to_run(std::string_view what, std::error_code error);
+
+    /// For the channel's `async_connect`: the layer is "resolve" until the first attempt, then
+    /// "connect"; no attempt is made when the run is over.
+    [[nodiscard]] std::function<bool()> connecting();
 
     /// The layer that is waited for from now on; a literal.
     void enter(std::string_view layer) { layer_ = layer; }

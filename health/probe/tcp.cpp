@@ -27,9 +27,9 @@ class TcpRun : public Run {
             finish({.outcome = Outcome::Error, .detail = address.error()});
             return;
         }
-        enter("connect");
         channel_.async_connect(
             *address,
+            connecting(),
             [self = self()](Failure failure) {
                 if (!self->is_over()) {
                     self->on_connected(std::move(failure));

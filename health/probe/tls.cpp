@@ -23,8 +23,7 @@ class TlsRun : public Run {
             return;
         }
         host_ = address->unix_path.empty() ? address->host : "localhost";
-        enter("connect");
-        channel_.async_connect(*address, [self = self()](Failure failure) {
+        channel_.async_connect(*address, connecting(), [self = self()](Failure failure) {
             if (!self->is_over()) {
                 self->on_connected(std::move(failure));
             }

@@ -35,6 +35,14 @@ struct Free {
 using Context = std::unique_ptr<SSL_CTX, Free>;
 using Session = std::unique_ptr<SSL, Free>;
 
+/// Our own fault: no descriptor or memory.
+bool is_openssl_exhausted() {
+    const unsigned long code = openssl().ERR_peek_error();
+    return ::ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ||
+           (::ERR_GET_LIB(code) == ERR_LIB_SYS &&
+            is_exhaustion({::ERR_GET_REASON(code), std::system_category()}));
+}
+
 /// The first error is the cause, those after it are where it passed through.
 std::string openssl_error(std::string_view fallback) {
     const unsigned long code = openssl().ERR_peek_error();
@@ -200,7 +208,9 @@ Failure TlsSession::Impl::prepare(const TlsOptions& options, const std::string& 
     if (!ssl || openssl().SSL_set_fd(ssl.get(), socket.native_handle()) != 1) {
         const std::string what =
             options.ca_file.empty() ? "tls" : "tls: ca_file " + options.ca_file;
-        return Result{.detail = what + ": " + openssl_error("cannot be set up")};
+        const bool is_our_fault = is_openssl_exhausted();
+        return Result{.detail = what + ": " + openssl_error("cannot be set up"),
+                      .is_our_fault = is_our_fault};
     }
     const std::string& name = options.sni.empty() ? host : options.sni;
     boost::system::error_code no_address;
@@ -214,11 +224,14 @@ Failure TlsSession::Impl::prepare(const TlsOptions& options, const std::string& 
     }
     if (options.verify) {
         openssl().SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
-        if (is_name) {
-            openssl().SSL_set1_host(ssl.get(), name.c_str());
-        } else {
-            openssl().X509_VERIFY_PARAM_set1_ip_asc(openssl().SSL_get0_param(ssl.get()),
-                                                    name.c_str());
+        // A scope (fe80::1%eth0) is ours alone, no certificate has it.
+        const std::string address = name.substr(0, name.find('%'));
+        const int is_set = is_name ? openssl().SSL_set1_host(ssl.get(), name.c_str())
+                                   : openssl().X509_VERIFY_PARAM_set1_ip_asc(
+                                         openssl().SSL_get0_param(ssl.get()), address.c_str());
+        if (is_set != 1) { // unverified is not an option
+            openssl().ERR_clear_error();
+            return Result{.detail = "tls: no certificate can be for " + printable(name, 60)};
         }
     }
     return {};

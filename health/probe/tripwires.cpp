@@ -7,13 +7,12 @@
 #include <set>
 #include <utility>
 
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "health/probe/connect.hpp"
@@ -28,35 +27,27 @@ namespace {
 
 using Descriptor = boost::asio::posix::stream_descriptor;
 
-std::set<boost::asio::ip::address> own_addresses() {
-    std::set<boost::asio::ip::address> result;
-    ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0) {
-        return result;
+/// The kernel's choice of a source towards an own address is that address. No packet is sent.
+bool is_own(const boost::asio::ip::address& address) {
+    const boost::asio::ip::udp::endpoint towards(address, 9); // any port
+    const int descriptor = ::socket(towards.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return false;
     }
-    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-        if (entry->ifa_addr == nullptr) {
-            continue;
-        }
-        if (entry->ifa_addr->sa_family == AF_INET) {
-            const auto* const v4 = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
-            result.insert(boost::asio::ip::address_v4(ntohl(v4->sin_addr.s_addr)));
-        } else if (entry->ifa_addr->sa_family == AF_INET6) {
-            const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr);
-            boost::asio::ip::address_v6::bytes_type octets{};
-            std::ranges::copy(v6->sin6_addr.s6_addr, octets.begin());
-            result.insert(boost::asio::ip::address_v6(octets));
-        }
-    }
-    ::freeifaddrs(list);
-    return result;
+    boost::asio::ip::udp::endpoint from;
+    auto length = static_cast<socklen_t>(from.capacity());
+    const bool is_known =
+        ::connect(descriptor, towards.data(), static_cast<socklen_t>(towards.size())) == 0 &&
+        ::getsockname(descriptor, from.data(), &length) == 0;
+    ::close(descriptor);
+    return is_known && from.address() == address;
 }
 
 /// Only this host's sockets are seen from here.
-bool is_this_host(const std::string& host, const std::set<boost::asio::ip::address>& own) {
+bool is_this_host(const std::string& host) {
     boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(host.substr(0, host.find('%')), error);
-    return error ? host == "localhost" : address.is_loopback() || own.contains(address);
+    const auto address = boost::asio::ip::make_address(host, error);
+    return error ? host == "localhost" : address.is_loopback() || is_own(address);
 }
 
 /// One idle connection, or the first moment of one.
@@ -65,11 +56,13 @@ struct Idle {
 
     StreamSocket socket;
     std::array<char, 64> chunk{};
+    bool is_given_up = false;
 };
 
 struct Wires {
     TripwirePlan plan;
     std::optional<std::uint16_t> port{};
+    ConnectionBackOff port_back_off{}; // its address may come to be ours: a VIP
     std::shared_ptr<Descriptor> process{};
     pid_t pid = 0;
     std::shared_ptr<Idle> connection{};
@@ -84,6 +77,7 @@ void disarm(Wires& wires) {
         wires.process.reset();
     }
     if (wires.connection) {
+        wires.connection->is_given_up = true;
         wires.connection->socket.close(ignored);
         wires.connection.reset();
     }
@@ -108,6 +102,7 @@ struct Tripwires::Impl : std::enable_shared_from_this<Impl> {
                         sprung([&](const Wires& wires) { return wires.port == port; });
                     }),
           paths(context, [this](const std::string& path) {
+              follow_pidfile(path);
               sprung([&](const Wires& wires) {
                   return std::ranges::find(wires.plan.paths, path) != wires.plan.paths.end();
               });
@@ -132,6 +127,9 @@ struct Tripwires::Impl : std::enable_shared_from_this<Impl> {
 
     void watch(std::span<const Watched> wanted);
     void watch_shared();
+    void follow_pidfile(const std::string& path);
+    void arm_port(Wires& wires);
+    void arm_pidfile(std::uint64_t id, Wires& wires);
     void arm(std::uint64_t id);
     void arm_process(std::uint64_t id, Wires& wires, pid_t pid);
     void arm_connection(std::uint64_t id, Wires& wires);
@@ -142,6 +140,7 @@ struct Tripwires::Impl : std::enable_shared_from_this<Impl> {
     Trigger trigger;
     ListenerWatch listeners;
     PathWatch paths;
+    std::set<std::uint16_t> ports;
     std::map<std::uint64_t, Entry> checks;
 };
 
@@ -188,7 +187,6 @@ std::vector<std::string> Tripwires::armed(std::uint64_t check_id) const {
 
 void Tripwires::Impl::watch(std::span<const Watched> wanted) {
     std::map<std::uint64_t, Entry> next;
-    std::optional<std::set<boost::asio::ip::address>> own; // asked for once, if at all
     for (const auto& [id, config] : wanted) {
         const auto present = checks.find(id);
         if (present != checks.end() && present->second.config == *config) {
@@ -196,11 +194,9 @@ void Tripwires::Impl::watch(std::span<const Watched> wanted) {
             continue;
         }
         Entry entry{.config = *config, .wires = {.plan = plan_tripwires(*config)}};
-        if (const auto& listener = entry.wires.plan.listener) {
-            own = own ? own : own_addresses();
-            if (is_this_host(listener->host, *own)) {
-                entry.wires.port = listener->port;
-            }
+        if (const auto& listener = entry.wires.plan.listener;
+            listener && is_this_host(listener->host)) {
+            entry.wires.port = listener->port;
         }
         next.emplace(id, std::move(entry));
     }
@@ -210,23 +206,22 @@ void Tripwires::Impl::watch(std::span<const Watched> wanted) {
     checks = std::move(next);
     watch_shared();
     for (const auto& [id, config] : wanted) {
-        if (!checks.at(id).wires.plan.pidfile.empty()) {
-            arm(id); // costs nothing and waits for nobody; the others follow their first pass
-        }
+        // Costs nothing and waits for nobody; the others follow their first pass.
+        arm_pidfile(id, checks.at(id).wires);
     }
 }
 
 /// The listening ports and the paths of all checks each have one descriptor.
 void Tripwires::Impl::watch_shared() {
-    std::set<std::uint16_t> ports;
     std::set<std::string> wanted;
+    ports.clear();
     for (const auto& [id, entry] : checks) {
         if (entry.wires.port) {
             ports.insert(*entry.wires.port);
         }
         wanted.insert(entry.wires.plan.paths.begin(), entry.wires.plan.paths.end());
     }
-    listeners.watch(std::move(ports));
+    listeners.watch(ports);
     paths.watch(std::move(wanted));
 }
 
@@ -236,16 +231,60 @@ void Tripwires::Impl::arm(std::uint64_t id) {
         return;
     }
     Wires& wires = found->second.wires;
-    if (!wires.plan.pidfile.empty() && !wires.process) {
-        if (const auto pid = read_pidfile(wires.plan.pidfile)) {
-            arm_process(id, wires, *pid);
+    for (const std::string& path : wires.plan.paths) {
+        if (!paths.is_armed(path)) {
+            paths.try_again(path);
         }
     }
+    arm_port(wires);
+    arm_pidfile(id, wires);
     if (!wires.plan.unix_socket.empty() && !wires.process) {
         look_up_listener(id, wires);
     }
     if (wires.plan.connection && !wires.connection) {
         arm_connection(id, wires);
+    }
+}
+
+/// The address of a {vip} is not there yet when its check is made; another's may come later.
+void Tripwires::Impl::arm_port(Wires& wires) {
+    if (wires.port) {
+        listeners.try_again();
+    }
+    if (!wires.plan.listener || wires.port) {
+        return;
+    }
+    const Instant now = std::chrono::steady_clock::now();
+    if (!wires.port_back_off.may_open(now)) {
+        return;
+    }
+    wires.port_back_off.closed(now);
+    wires.port_back_off.opened(now);
+    if (!is_this_host(wires.plan.listener->host)) {
+        return;
+    }
+    wires.port = wires.plan.listener->port;
+    if (ports.insert(*wires.port).second) {
+        listeners.watch(ports);
+    }
+}
+
+void Tripwires::Impl::arm_pidfile(std::uint64_t id, Wires& wires) {
+    if (wires.plan.pidfile.empty() || wires.process) {
+        return;
+    }
+    if (const auto pid = read_pidfile(wires.plan.pidfile)) {
+        arm_process(id, wires, *pid);
+    }
+}
+
+/// It may name another process now, while the old one still lives.
+void Tripwires::Impl::follow_pidfile(const std::string& path) {
+    for (auto& [id, entry] : checks) {
+        if (entry.wires.plan.pidfile == path) {
+            disarm(entry.wires);
+            arm_pidfile(id, entry.wires);
+        }
     }
 }
 
@@ -284,19 +323,21 @@ void Tripwires::Impl::look_up_listener(std::uint64_t id, Wires& wires) {
     wires.back_off.closed(now); // some listeners cannot be known: do not ask after every run
     wires.back_off.opened(now);
     const auto idle = std::make_shared<Idle>(io);
-    async_connect(idle->socket,
-                  {.host = {}, .unix_path = wires.plan.unix_socket},
-                  [self = shared_from_this(), id, idle](const Failure& failure) {
-                      const auto entry = self->checks.find(id);
-                      if (!failure && entry != self->checks.end() && !entry->second.wires.process) {
-                          const pid_t pid = listener_of(idle->socket);
-                          if (pid > 1) { // 1: socket activation; it does not end
-                              self->arm_process(id, entry->second.wires, pid);
-                          }
-                      }
-                      boost::system::error_code ignored;
-                      idle->socket.close(ignored);
-                  });
+    async_connect(
+        idle->socket,
+        {.host = {}, .unix_path = wires.plan.unix_socket},
+        [] { return true; },
+        [self = shared_from_this(), id, idle](const Failure& failure) {
+            const auto entry = self->checks.find(id);
+            if (!failure && entry != self->checks.end() && !entry->second.wires.process) {
+                const pid_t pid = listener_of(idle->socket);
+                if (pid > 1) { // 1: socket activation; it does not end
+                    self->arm_process(id, entry->second.wires, pid);
+                }
+            }
+            boost::system::error_code ignored;
+            idle->socket.close(ignored);
+        });
 }
 
 void Tripwires::Impl::arm_connection(std::uint64_t id, Wires& wires) {
@@ -317,22 +358,24 @@ void Tripwires::Impl::arm_connection(std::uint64_t id, Wires& wires) {
             self->trigger(id);
         }
     };
-    async_connect(idle->socket, *wires.plan.connection, [idle, ended](const Failure& failure) {
-        if (failure) {
-            ended();
-            return;
-        }
-        // A greeting is no end, but whoever talks on is no idle connection: once is enough.
-        idle->socket.async_read_some(
-            boost::asio::buffer(idle->chunk), [idle, ended](const auto& error, std::size_t) {
-                if (error) {
-                    ended();
-                    return;
-                }
-                idle->socket.async_read_some(boost::asio::buffer(idle->chunk),
-                                             [ended](const auto&, std::size_t) { ended(); });
-            });
-    });
+    const auto is_wanted = [idle] { return !idle->is_given_up; };
+    async_connect(
+        idle->socket, *wires.plan.connection, is_wanted, [idle, ended](const Failure& failure) {
+            if (failure) {
+                ended();
+                return;
+            }
+            // A greeting is no end, but whoever talks on is no idle connection: once is enough.
+            idle->socket.async_read_some(
+                boost::asio::buffer(idle->chunk), [idle, ended](const auto& error, std::size_t) {
+                    if (error) {
+                        ended();
+                        return;
+                    }
+                    idle->socket.async_read_some(boost::asio::buffer(idle->chunk),
+                                                 [ended](const auto&, std::size_t) { ended(); });
+                });
+        });
 }
 
 void Tripwires::Impl::close() {

@@ -190,7 +190,7 @@ TEST_CASE("exec: while its killed process lives no other is started, and it says
           doctest::skip(::geteuid() != 0)) {
     CHECK(as_daemon_without_kill([] {
         boost::asio::io_context io;
-        CheckConfig hanging = script("sleep 4; exit 0", milliseconds(300));
+        CheckConfig hanging = script("sleep 8; exit 0", milliseconds(300));
         hanging.user = "nobody";
         bool is_right = probe(io, hanging).outcome == Outcome::Timeout;
         for (int i = 0; i < 3; ++i) {
@@ -209,11 +209,11 @@ TEST_CASE("exec: while its killed process lives no other is started, and it says
 
 TEST_CASE("exec: a run that follows a timeout at once waits for the killed process") {
     boost::asio::io_context io;
-    CheckConfig check = script("sleep 300", milliseconds(200));
-    for (int i = 0; i < 3; ++i) {
+    CheckConfig check = script("sleep 300", milliseconds(700));
+    for (int i = 0; i < 2; ++i) {
         const Result result = probe(io, check);
         CHECK(result.outcome == Outcome::Timeout);
-        CHECK(result.detail == "exec timeout after 0.2 s");
+        CHECK(result.detail == "exec timeout after 0.7 s");
         CHECK(unreaped_children() <= 1);
     }
     CHECK(run_until(io, [] { return unreaped_children() == 0; }));

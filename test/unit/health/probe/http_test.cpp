@@ -180,8 +180,19 @@ TEST_CASE("http: a body beyond 256 KiB is not read to its end") {
     Responder responder{.response = "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nneedle"};
     responder.response += std::string(300000, 'x');
     const Server server(io, responder.bound());
-    HttpTarget target{.url = server.url()};
-    CHECK(probe(io, config_of(target)).outcome == Outcome::Pass);
+    HttpTarget target{.url = server.url(), .expect_body = "needle"};
+    CHECK(probe(io, config_of(target)).detail == "200 OK");
+    target.expect_body = "thread";
+    CHECK(probe(io, config_of(target)).detail == "200 OK, body without \"thread\"");
+}
+
+TEST_CASE("http: no memory is reserved for the length that a server claims") {
+    boost::asio::io_context io;
+    Responder responder{.response =
+                            "HTTP/1.1 200 OK\r\nContent-Length: 4611686018427387904\r\n\r\nshort"};
+    const Server server(io, responder.bound());
+    CHECK(probe(io, config_of(HttpTarget{.url = server.url()})).detail ==
+          "http response: partial message");
 }
 
 TEST_CASE("http: a refused connection is hard; a URL that is none is an error that says why") {

@@ -6,7 +6,9 @@
 #include <fstream>
 #include <vector>
 
+#include <linux/sched.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +74,53 @@ TEST_CASE("process: the pidfile's process lives, has ended, is gone, or there is
     result = run();
     CHECK(result.detail == name + " is gone");
     CHECK(result.is_hard);
+}
+
+/// A process that waits, with this number if it is free.
+pid_t start_as(pid_t wanted) {
+    clone_args arguments{};
+    arguments.exit_signal = SIGCHLD;
+    arguments.set_tid = reinterpret_cast<std::uintptr_t>(&wanted);
+    arguments.set_tid_size = 1;
+    const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    return pid;
+}
+
+void end(pid_t pid) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+}
+
+TEST_CASE("process: another process with the number of the dead one is not taken for it" *
+          doctest::skip(::geteuid() != 0)) {
+    const Path file("reused");
+    const auto run = [&] { return probe(config_of(ProcessTarget{.pidfile = file.text})); };
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    file.write(std::to_string(pid));
+    CHECK(run().outcome == Outcome::Pass);
+    end(pid);
+    // Start times are clock ticks of 10 ms.
+    const Instant later = std::chrono::steady_clock::now() + milliseconds(30);
+    while (std::chrono::steady_clock::now() < later) {
+    }
+    REQUIRE(start_as(pid) == pid);
+    const Result result = run();
+    CHECK(result.outcome == Outcome::Fail);
+    CHECK(result.is_hard);
+    CHECK(result.detail == "process " + std::to_string(pid) + " is not the one that " + file.text +
+                               " was written for, which is gone");
+    std::filesystem::remove(file.text);
+    file.write(std::to_string(pid)); // by its own start script
+    CHECK(run().outcome == Outcome::Pass);
+    end(pid);
 }
 
 TEST_CASE("process: a unit where systemd does not run is an error that says so" *

@@ -6,12 +6,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
+#include "health/probe/resolver.hpp"
 #include "test/unit/health/probe/support.hpp"
 
 namespace anyvip::health {
@@ -168,7 +170,45 @@ TEST_CASE("tcp: without descriptors the error is our own fault") {
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK(result.outcome == Outcome::Error);
     CHECK(result.is_our_fault);
-    CHECK(result.detail == "socket: Too many open files");
+    CHECK(result.detail == "connect: Too many open files");
+}
+
+TEST_CASE("tcp: all addresses of a name are tried, and it is refused only when all refuse") {
+    boost::asio::io_context io;
+    const Server server(io, [](const auto&) {});
+    const std::string port = server.target().substr(server.target().find(':'));
+    const auto address = [](const char* text) { return boost::asio::ip::make_address(text); };
+
+    remember("two.test", {address("127.0.0.2"), address("127.0.0.1")});
+    const auto two = config_of(TcpTarget{.target = "two.test" + port});
+    CHECK(probe(io, two).outcome == Outcome::Pass);
+    CHECK(probe(io, config_of(HttpTarget{.url = "http://two.test" + port}))
+              .detail.starts_with("http re")); // request or response: it was connected
+
+    remember("three.test", {address("127.0.0.2"), address("2001:db8::1"), address("127.0.0.3")});
+    const Result refused = probe(io, config_of(TcpTarget{.target = "three.test" + port}));
+    CHECK(refused.detail == "connect refused");
+    CHECK(refused.is_hard);
+}
+
+TEST_CASE("tcp: a name for which there is no thread is our own fault" *
+          doctest::skip(::geteuid() != 0)) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const rlimit none{0, 0};
+        ::setrlimit(RLIMIT_NPROC, &none);
+        const bool is_other = ::setresuid(65531, 65531, 65531) == 0;
+        boost::asio::io_context io;
+        const Result result = probe(io, config_of(TcpTarget{.target = "no-thread.test:80"}));
+        ::_exit(is_other && result.outcome == Outcome::Error && result.is_our_fault &&
+                        result.detail.starts_with("cannot resolve no-thread.test: ")
+                    ? 0
+                    : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("a run during which the loop stood still is late") {
