@@ -10,6 +10,7 @@ import time
 from lab.process import LabError, wait_until
 
 from . import real_servers as real
+from .certificates import NAME
 from .real_servers import RealServers
 from .stage import Stage
 
@@ -28,6 +29,10 @@ def sharp_checks(servers):
         {"name": "dns", "type": "dns", "server": f"127.0.0.1:{real.DNS}", "query": "www.test",
          **SHARP},
         {"name": "file", "type": "file", "path": "/etc/hostname", **SHARP},
+        {"name": "vip", "type": "tcp", "target": f"{{vip}}:{real.HTTP}", **SHARP},
+        {"name": "exec", "type": "exec", "command": ["/bin/true"], **SHARP},
+        {"name": "tls", "type": "tls", "target": f"127.0.0.1:{real.TLS['good']}",
+         "ca_file": servers.certificates.good[0], "sni": NAME, **SHARP},
     ]  # fmt: skip
 
 
