@@ -14,13 +14,6 @@ constexpr std::chrono::seconds longest_wait{60};
 /// A connection that lived this long was no victim of an idle timeout worth backing off from.
 constexpr std::chrono::seconds long_life{60};
 
-/// systemd makes this directory when a system service starts and removes it when its last process
-/// has ended. A unit in a slice of its own has none here, and is left to the probes.
-std::string control_group_of(const std::string& unit) {
-    const bool has_suffix = unit.contains('.');
-    return "/sys/fs/cgroup/system.slice/" + unit + (has_suffix ? "" : ".service");
-}
-
 /// Where a check connects to, if it does.
 struct Destination {
     using Maybe = std::optional<HostPort>;
@@ -66,7 +59,7 @@ TripwirePlan plan_tripwires(const CheckConfig& check) {
             plan.pidfile = process->pidfile;
             plan.paths.push_back(process->pidfile);
         } else if (!process->unit.empty()) {
-            plan.paths.push_back(control_group_of(process->unit));
+            plan.unit = process->unit;
         }
         return plan;
     }

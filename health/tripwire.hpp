@@ -19,9 +19,10 @@ struct TripwirePlan {
     /// The kernel reports the end of listening TCP sockets on this port; of use when `host` is this
     /// host.
     std::optional<HostPort> listener{};
-    std::vector<std::string> paths{};     ///< appear, vanish or are written: inotify
-    std::string pidfile{};                ///< its process ends: pidfd
-    std::string unix_socket{};            ///< the process that listens on it ends: pidfd
+    std::vector<std::string> paths{}; ///< appear, vanish or are written: inotify
+    std::string pidfile{};            ///< its process ends: pidfd
+    std::string unit{};        ///< systemd removes its control group with its last process: inotify
+    std::string unix_socket{}; ///< the process that listens on it ends: pidfd
     std::optional<HostPort> connection{}; ///< one idle connection that the service's end closes
 };
 

@@ -88,10 +88,8 @@ void PathWatch::watch(std::set<std::string> paths) {
     }
 }
 
-void PathWatch::try_again(const std::string& path) {
-    if (const auto found = places_.find(path); found != places_.end()) {
-        arm(path, found->second);
-    }
+void PathWatch::add(const std::string& path) {
+    arm(path, places_[path]);
 }
 
 bool PathWatch::is_armed(const std::string& path) const {

@@ -26,8 +26,8 @@ class PathWatch {
     /// The whole wanted set.
     void watch(std::set<std::string> paths);
     [[nodiscard]] bool is_armed(const std::string& path) const;
-    /// For a wanted path that could not be armed: no descriptor, no watch, no right to read.
-    void try_again(const std::string& path);
+    /// One more; also one that could not be armed: no descriptor, no watch, no right to read.
+    void add(const std::string& path);
 
   private:
     struct Spot {

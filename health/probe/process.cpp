@@ -15,6 +15,7 @@
 #include "health/probe/child.hpp"
 #include "health/probe/pidfile.hpp"
 #include "health/probe/run.hpp"
+#include "health/probe/unit_group.hpp"
 
 namespace anyvip::health {
 
@@ -144,6 +145,7 @@ class UnitRun : public Run {
                                        "show",
                                        "--property=ActiveState",
                                        "--property=SubState",
+                                       "--property=ControlGroup",
                                        "--",
                                        unit_},
                               .env = {{"LC_ALL", "C"}},
@@ -172,6 +174,8 @@ class UnitRun : public Run {
         if (ending.exit_status != 0 || ending.signal != 0 || state.empty()) {
             finish({.outcome = Outcome::Error, .detail = "systemctl: " + printable(output, 200)});
         } else if (state == "active" || state == "reloading") {
+            const std::string group = value_of(output, "ControlGroup=");
+            remember_unit_group(unit_, group.empty() ? group : "/sys/fs/cgroup" + group);
             pass(detail);
         } else {
             // "activating" and "deactivating" are on their way; these two have arrived.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "health/probe/listener_watch.hpp"
 #include "health/probe/path_watch.hpp"
 #include "health/probe/pidfile.hpp"
+#include "health/probe/unit_group.hpp"
 #include "health/tripwire.hpp"
 
 namespace anyvip::health {
@@ -128,6 +130,7 @@ struct Tripwires::Impl : std::enable_shared_from_this<Impl> {
     void watch(std::span<const Watched> wanted);
     void watch_shared();
     void follow_pidfile(const std::string& path);
+    void find_group(Wires& wires);
     void arm_port(Wires& wires);
     void arm_pidfile(std::uint64_t id, Wires& wires);
     void arm(std::uint64_t id);
@@ -231,9 +234,10 @@ void Tripwires::Impl::arm(std::uint64_t id) {
         return;
     }
     Wires& wires = found->second.wires;
+    find_group(wires);
     for (const std::string& path : wires.plan.paths) {
         if (!paths.is_armed(path)) {
-            paths.try_again(path);
+            paths.add(path);
         }
     }
     arm_port(wires);
@@ -243,6 +247,19 @@ void Tripwires::Impl::arm(std::uint64_t id) {
     }
     if (wires.plan.connection && !wires.connection) {
         arm_connection(id, wires);
+    }
+}
+
+/// Only a directory that is there: its end is what is waited for.
+void Tripwires::Impl::find_group(Wires& wires) {
+    if (wires.plan.unit.empty()) {
+        return;
+    }
+    const std::string group = unit_group(wires.plan.unit);
+    const bool is_known = wires.plan.paths.size() == 1 && wires.plan.paths.front() == group;
+    std::error_code ignored;
+    if (!is_known && std::filesystem::is_directory(group, ignored)) {
+        wires.plan.paths = {group};
     }
 }
 

@@ -37,10 +37,7 @@ TEST_CASE("CONTRACT §2: what is armed for each type of check") {
         {HaproxyTarget{.socket = "/run/h.sock"}, 0, {"/run/h.sock"}, "", "/run/h.sock"},
         {ExecTarget{.command = {"/bin/true"}}},
         {ProcessTarget{.pidfile = "/run/a.pid"}, 0, {"/run/a.pid"}, "/run/a.pid"},
-        {ProcessTarget{.pidfile = {}, .unit = "a.service"},
-         0,
-         {"/sys/fs/cgroup/system.slice/a.service"}},
-        {ProcessTarget{.pidfile = {}, .unit = "a"}, 0, {"/sys/fs/cgroup/system.slice/a.service"}},
+        {ProcessTarget{.pidfile = {}, .unit = "a.service"}, 0, {}},
         {FileTarget{.path = "/run/ready"}, 0, {"/run/ready"}},
     };
     for (const Row& row : rows) {

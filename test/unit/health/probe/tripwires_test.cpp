@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "health/probe/tripwires.hpp"
+#include "health/probe/unit_group.hpp"
 #include "test/unit/health/probe/support.hpp"
 
 namespace anyvip::health {
@@ -254,6 +255,22 @@ TEST_CASE("a name that is resolved after its check has gone opens nothing") {
         return ::recv(connection->native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
                errno == EAGAIN; // somebody is still there
     }));
+}
+
+TEST_CASE("the end of a unit's control group is seen, wherever systemd says that it is") {
+    const Directory directory;
+    const std::string group = directory / "app.slice/foo@1.service";
+    Bench bench(config_of(ProcessTarget{.pidfile = {}, .unit = "foo@1"}));
+    bench.wires.passed(7);
+    CHECK(bench.wires.armed(7).empty()); // nobody has said so yet
+    remember_unit_group("foo@1", group);
+    bench.wires.passed(7);
+    CHECK(bench.wires.armed(7).empty()); // it is not there
+    std::filesystem::create_directories(group);
+    bench.wires.passed(7);
+    CHECK(bench.wires.armed(7) == std::vector<std::string>{"inotify " + group});
+    std::filesystem::remove(group);
+    CHECK(bench.is_sprung());
 }
 
 TEST_CASE("a file is seen to come and go, its directory too; its neighbours are not") {
