@@ -56,6 +56,9 @@ read_config_file(const std::string& path);
 /// `parse_config` of a file of at most 16 MiB. One that cannot be read is a problem of line 0.
 [[nodiscard]] std::expected<Config, std::vector<Problem>> load_config(const std::string& path);
 
+/// Not empty: a password stands in this file and everybody may read it.
+[[nodiscard]] std::string password_exposure(const Config& config, const std::string& path);
+
 /// The effective configuration as TOML, defaults filled in, secrets as "********". Parsing it gives
 /// the same configuration, but for the secrets.
 [[nodiscard]] std::string dump_config(const Config& config);

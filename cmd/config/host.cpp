@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parser asks of the machine: the file itself, programs, secret files, users.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -95,6 +96,18 @@ std::expected<Config, std::vector<Problem>> load_config(const std::string& path)
         return std::unexpected(text.error());
     }
     return parse_config(*text);
+}
+
+std::string password_exposure(const Config& config, const std::string& path) {
+    struct stat attributes{};
+    const bool has_password = std::ranges::any_of(
+        config.peers, [](const PeerEntry& peer) { return !peer.password.empty(); });
+    if (!has_password || ::stat(path.c_str(), &attributes) != 0 ||
+        (attributes.st_mode & S_IROTH) == 0) {
+        return {};
+    }
+    return path + " holds a password and can be read by everybody; chmod o-rwx it, or use "
+                  "password_file";
 }
 
 } // namespace anyvip::cmd

@@ -79,12 +79,28 @@ void Control::handle(const HttpRequest& request, Responder responder) {
     if (request.method == "GET" || request.method == "HEAD") {
         get(request, responder);
     } else if (request.method == "POST") {
-        host_.log.info("api: " + request.client + ": POST " + request.path +
-                       (request.body.empty() ? "" : " " + request.body));
-        post(request, responder);
+        change(request, responder);
     } else {
         fail(responder, 405, "only GET and POST are understood");
     }
+}
+
+// Who has asked for what is in the log whatever its level.
+void Control::change(const HttpRequest& request, const Responder& responder) {
+    const std::string client = request.client.describe();
+    const bool is_allowed =
+        change_rate_.allows(request.client.user.value_or(0), read_clocks().monotonic);
+    if (is_allowed) {
+        host_.log.audit("api: " + client + ": POST " + request.path +
+                        (request.body.empty() ? "" : " " + request.body));
+        post(request, client, responder);
+    } else {
+        if (!is_refusing_changes_) {
+            host_.log.warning("api: " + client + ": too many changes a second, refused");
+        }
+        fail(responder, 429, "too many changes a second; try again");
+    }
+    is_refusing_changes_ = !is_allowed;
 }
 
 void Control::get(const HttpRequest& request, const Responder& responder) {
@@ -186,22 +202,24 @@ void Control::get_named(std::string_view kind,
     reply(responder, document);
 }
 
-void Control::post(const HttpRequest& request, const Responder& responder) {
+void Control::post(const HttpRequest& request,
+                   const std::string& client,
+                   const Responder& responder) {
     if (request.path == "/v1/drain") {
-        drain(request, responder);
+        drain(request, client, responder);
         return;
     }
     if (request.path == "/v1/undrain") {
-        undrain(request, responder);
+        undrain(request, client, responder);
         return;
     }
     if (request.path == "/v1/reload") {
-        reload(request, responder);
+        reload(request, client, responder);
         return;
     }
     const auto named = split_named(request.path);
     if (named && named->kind == "peers" && named->verb == "reset") {
-        reset_peer(request, named->name, responder);
+        reset_peer(request, client, named->name, responder);
     } else if (named && named->kind == "checks" && named->verb == "run") {
         run_check(named->name, responder);
     } else {
@@ -234,14 +252,16 @@ void Control::follow_events(const HttpRequest& request, const Responder& respond
     host_.events.follow(responder);
 }
 
-void Control::drain(const HttpRequest& request, const Responder& responder) {
+void Control::drain(const HttpRequest& request,
+                    const std::string& client,
+                    const Responder& responder) {
     const auto body = parse_drain(request.body);
     if (!body) {
         fail(responder, 400, body.error());
         return;
     }
     vip::DrainRequest drain = body->request;
-    drain.author = request.client;
+    drain.author = client;
     const vip::DrainReply outcome = host_.agent.drain(drain, read_clocks());
     if (!outcome.error.empty()) {
         fail(responder, outcome.status, outcome.error);
@@ -292,14 +312,16 @@ void Control::after_save() {
     }
 }
 
-void Control::undrain(const HttpRequest& request, const Responder& responder) {
+void Control::undrain(const HttpRequest& request,
+                      const std::string& client,
+                      const Responder& responder) {
     const auto body = parse_undrain(request.body);
     if (!body) {
         fail(responder, 400, body.error());
         return;
     }
     vip::UndrainRequest undrain = *body;
-    undrain.author = request.client;
+    undrain.author = client;
     const vip::DrainReply outcome = host_.agent.undrain(undrain, read_clocks());
     host_.turn();
     if (!outcome.error.empty()) {
@@ -317,7 +339,9 @@ void Control::undrain(const HttpRequest& request, const Responder& responder) {
     });
 }
 
-void Control::reload(const HttpRequest& request, const Responder& responder) {
+void Control::reload(const HttpRequest& request,
+                     const std::string& client,
+                     const Responder& responder) {
     const auto body = parse_reload(request.body);
     if (!body) {
         fail(responder, 400, body.error());
@@ -325,7 +349,7 @@ void Control::reload(const HttpRequest& request, const Responder& responder) {
     }
     if (body->is_upgrade) {
         upgrade_waiters_.push_back(responder);
-        host_.upgrade(request.client);
+        host_.upgrade(client);
         return;
     }
     const ReloadOutcome outcome = host_.reload(body->is_dry_run);
@@ -400,6 +424,7 @@ void Control::take_over(const ApiHandedOver& api, HttpServer& server) {
 }
 
 void Control::reset_peer(const HttpRequest& request,
+                         const std::string& client,
                          const std::string& name,
                          const Responder& responder) {
     bgp::Peer* peer = host_.agent.find_peer(name);
@@ -416,7 +441,7 @@ void Control::reset_peer(const HttpRequest& request,
     if (*is_soft) {
         peer->resend_all(now);
     } else {
-        peer->reset(bgp::wire::Cease::AdministrativeReset, "reset by " + request.client, now);
+        peer->reset(bgp::wire::Cease::AdministrativeReset, "reset by " + client, now);
     }
     host_.turn();
     reply(responder, json::object{{"peer", name}, {"soft", *is_soft}});

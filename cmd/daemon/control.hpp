@@ -12,6 +12,7 @@
 #include <boost/json/object.hpp>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/change_rate.hpp"
 #include "cmd/daemon/documents.hpp"
 #include "cmd/daemon/drain_waiters.hpp"
 #include "cmd/daemon/event_log.hpp"
@@ -97,15 +98,18 @@ class Control {
     /// Between two pieces the loop does its work. A reload begins the text anew.
     void send_in_pieces(const Responder& responder, std::string_view type, MakePieces make);
     void write_texts();
-    void post(const HttpRequest& request, const Responder& responder);
+    void change(const HttpRequest& request, const Responder& responder);
+    void post(const HttpRequest& request, const std::string& client, const Responder& responder);
     void get_named(std::string_view kind, const std::string& name, const Responder& responder);
     void follow_events(const HttpRequest& request, const Responder& responder);
-    void drain(const HttpRequest& request, const Responder& responder);
-    void undrain(const HttpRequest& request, const Responder& responder);
+    void drain(const HttpRequest& request, const std::string& client, const Responder& responder);
+    void undrain(const HttpRequest& request, const std::string& client, const Responder& responder);
     void once_saved(std::function<void()> answer);
-    void reload(const HttpRequest& request, const Responder& responder);
-    void
-    reset_peer(const HttpRequest& request, const std::string& name, const Responder& responder);
+    void reload(const HttpRequest& request, const std::string& client, const Responder& responder);
+    void reset_peer(const HttpRequest& request,
+                    const std::string& client,
+                    const std::string& name,
+                    const Responder& responder);
     void run_check(const std::string& name, const Responder& responder);
     [[nodiscard]] bool is_host_accepted(std::string_view host) const;
 
@@ -124,6 +128,8 @@ class Control {
     std::vector<std::function<void()>> unsaved_; // answers that wait for the disk
     std::list<Responder> upgrade_waiters_;
     DrainWaiters drain_waiters_;
+    ChangeRate change_rate_;
+    bool is_refusing_changes_ = false; // said once
 };
 
 } // namespace anyvip::cmd

@@ -9,6 +9,7 @@
 #include <boost/json/value.hpp>
 
 #include "bgp/wire/error.hpp"
+#include "bgp/wire/printable.hpp"
 #include "cmd/daemon/wall_time.hpp"
 
 namespace anyvip::cmd {
@@ -26,6 +27,21 @@ json::array string_array(const std::vector<std::string>& texts) {
         array.emplace_back(text);
     }
     return array;
+}
+
+// A check may print anything; JSON is UTF-8.
+std::string printable_lines(std::string_view text) {
+    std::string lines;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        const auto* octets = reinterpret_cast<const std::uint8_t*>(line.data());
+        lines += bgp::wire::printable({octets, line.size()});
+        if (line.size() < text.size()) {
+            lines += '\n';
+        }
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+    }
+    return lines;
 }
 
 double milliseconds(Duration duration) {
@@ -190,7 +206,7 @@ json::object run_document(const health::Check::LastRun& run) {
                           {"detail", run.result.detail},
                           {"result", health::to_string(run.result.outcome)}};
     if (!run.result.output.empty()) {
-        document["output"] = run.result.output;
+        document["output"] = printable_lines(run.result.output);
     }
     return document;
 }

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,16 +12,9 @@
 
 #include <boost/asio/io_context.hpp>
 
-namespace anyvip::cmd {
+#include "cmd/daemon/http_message.hpp"
 
-struct HttpRequest {
-    std::string method; ///< "GET"
-    std::string path;   ///< percent-decoded, without the query
-    std::map<std::string, std::string, std::less<>> query;
-    std::string host;   ///< the Host field, without port
-    std::string body;   ///< at most limits::http_body_octets
-    std::string client; ///< "root (uid 0, pid 4711)" on the control socket, the address on TCP
-};
+namespace anyvip::cmd {
 
 /// The answer to one request: `send` once, or `begin_stream`, any number of `write`, `finish`. May
 /// be kept as long as needed. A client that is gone, or lags by more than
@@ -82,11 +74,5 @@ class HttpServer {
                                                     HttpHandler handler,
                                                     int inherited,
                                                     std::error_code& error);
-
-/// Percent-decoding of a path or query part; bad escapes are kept as they are.
-[[nodiscard]] std::string percent_decode(std::string_view text);
-
-/// Splits a request target into path and query.
-void parse_target(std::string_view target, HttpRequest& request);
 
 } // namespace anyvip::cmd

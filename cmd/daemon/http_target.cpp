@@ -2,7 +2,7 @@
 // The request target of HTTP: path, query, percent-encoding.
 #include <charconv>
 
-#include "cmd/daemon/http_server.hpp"
+#include "cmd/daemon/http_message.hpp"
 
 namespace anyvip::cmd {
 

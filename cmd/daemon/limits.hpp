@@ -32,6 +32,10 @@ inline constexpr std::size_t elements_at_once = 16;
 // A disk that needs longer to save a drain does not answer.
 inline constexpr std::chrono::seconds save_time{5};
 
+// Changes by the API: so many at once and one more each interval, for each user.
+inline constexpr int api_changes = 500;
+inline constexpr std::chrono::milliseconds api_change_interval{10};
+
 // Hooks: programs running at once, events waiting for a place, and how long one may take.
 inline constexpr std::size_t hooks_running = 8;
 inline constexpr std::size_t hooks_waiting = 256;

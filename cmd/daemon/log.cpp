@@ -81,9 +81,12 @@ void Log::configure(LogLevel level, LogFormat format) {
 }
 
 void Log::write(LogLevel level, std::string_view text, Fields fields) {
-    if (level > level_) {
-        return;
+    if (level <= level_) {
+        record(level, text, fields);
     }
+}
+
+void Log::record(LogLevel level, std::string_view text, Fields fields) {
     if (dropped_unreported_ > 0) {
         const std::string note = std::to_string(dropped_unreported_) +
                                  " log lines were dropped: the reader was too slow";

@@ -34,6 +34,9 @@ class Log {
 
     void debug(std::string_view text) { write(LogLevel::Debug, text); }
 
+    /// Written whatever the level is: who has asked for which change.
+    void audit(std::string_view text) { record(LogLevel::Info, text, {}); }
+
     /// Control characters in `text` are replaced: one entry is one line, whatever a peer or a check
     /// has sent.
     void write(LogLevel level, std::string_view text, Fields fields = {});
@@ -41,6 +44,7 @@ class Log {
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
   private:
+    void record(LogLevel level, std::string_view text, Fields fields);
     [[nodiscard]] std::string line(LogLevel level, std::string_view text, Fields fields = {}) const;
     [[nodiscard]] bool put(std::string_view octets) const;
 

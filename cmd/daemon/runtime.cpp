@@ -120,6 +120,7 @@ class Runtime {
     ReloadOutcome reload(bool is_dry_run);
     ReloadOutcome load_and_apply(bool is_dry_run);
     void configure_log();
+    void warn_of_exposure();
     void finish();
 
     RunOptions options_;
@@ -164,6 +165,7 @@ class Runtime {
 
 std::string Runtime::run() {
     configure_log();
+    warn_of_exposure();
     if (std::string problem = complete_identity(config_); !problem.empty()) {
         return problem;
     }
@@ -622,6 +624,7 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     agent_->reload(*std::move(loaded), read_clocks());
     config_ = agent_->config(); // what needs a restart is still as it was
     configure_log();
+    warn_of_exposure();
     peers_->reconfigure();
     apply_to_watchers();
     agent_->drain_file(drain_file_.exists(), read_clocks());
@@ -737,6 +740,13 @@ void Runtime::upgrade_failed(const std::string& problem) {
 void Runtime::configure_log() {
     log_.configure(options_.log_level.value_or(config_.daemon.log_level),
                    config_.daemon.log_format);
+}
+
+void Runtime::warn_of_exposure() {
+    if (const std::string exposure = password_exposure(config_, options_.config_file);
+        !exposure.empty()) {
+        log_.warning(exposure);
+    }
 }
 
 // The graceful stop has ended; connections that still say goodbye get their time.

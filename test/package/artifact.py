@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 
 from lab.fabric import ROOT
@@ -57,6 +58,22 @@ def in_root(root, package, script):
             script,
             timeout=300,
         )
+
+
+def newer(package, version, change="true"):
+    """The package again with a higher version, `change` being a shell command in its files."""
+    directory = f"{BUILD}/newer"
+    shutil.rmtree(directory, ignore_errors=True)
+    run("dpkg-deb", "-R", package, directory)
+    run(
+        "sh",
+        "-ec",
+        f"cd {directory}; sed -i 's/^Version:.*/Version: {version}/' DEBIAN/control; {change}",
+    )
+    file = f"{BUILD}/newer_{version}.deb"
+    run("dpkg-deb", "--root-owner-group", "-b", directory, file)
+    shutil.rmtree(directory)
+    return file
 
 
 def build(report):

@@ -5,7 +5,7 @@ import time
 
 from lab.process import LabError, wait_until
 
-from . import hardening
+from . import artifact, hardening
 from .hardening import ROUTE, expect
 from .node import VIP
 
@@ -19,6 +19,14 @@ def install(report, node, router, package):
 
 
 def go_on(report, node, router, package):
+    report.check(
+        "dpkg -i of a newer version: no session closed, no packet of BFD missed",
+        lambda: upgrade(node, router, package),
+    )
+    report.check(
+        "dpkg -i of a version that cannot start: the old one carries on and dpkg says so",
+        lambda: broken_upgrade(node, router, package),
+    )
     report.check("exit status 78 is not tried again", lambda: bad_configuration(node))
     report.check("a stopped loop: the watchdog restarts it", lambda: watchdog(node, router))
     report.check(
@@ -46,6 +54,28 @@ def enable(node):
     node.machine.run("systemctl", "enable", "--now", "anyvip")
     expect(node.property("ActiveState"), "active", "state when start returns")
     node.status()
+
+
+def upgrade(node, router, package):
+    router.wait_route(ROUTE)
+    before = router.session(), node.property("MainPID"), node.property("NRestarts")
+    output = node.machine.install(artifact.newer(package, "0.1.0+1"))
+    after = router.session(), node.property("MainPID"), node.property("NRestarts")
+    expect(after, before, f"since when session and BFD are up, process, restarts ({output})")
+    program = node.machine.run("readlink", f"/proc/{before[1]}/exe").strip()
+    expect(program, "/usr/sbin/anyvipd", "the program that runs")
+    expect(node.events("upgrade.done") != [], True, "event upgrade.done")
+    node.wait_state("announced")
+
+
+def broken_upgrade(node, router, package):
+    before = router.session(), node.property("MainPID")
+    change = "cp usr/bin/anyvip usr/sbin/anyvipd"  # runs, but is no daemon
+    output = node.machine.install(artifact.newer(package, "0.1.0+2", change))
+    expect("still running" in output, True, f"what dpkg shows: {output}")
+    expect((router.session(), node.property("MainPID")), before, "session, BFD, process")
+    node.machine.install(artifact.newer(package, "0.1.0+3"))
+    expect((router.session(), node.property("MainPID")), before, "after the next version")
 
 
 def bad_configuration(node):

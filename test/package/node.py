@@ -108,5 +108,9 @@ class Node:
             "sh", "-c", f"cat /tmp/systemd-private-*-anyvip.service-*/tmp/{name}"
         )
 
+    def events(self, kind):
+        lines = self.machine.run("anyvip", "--json", "events").splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
     def log(self):
         return self.machine.run("journalctl", "-u", "anyvip", "-o", "cat", "--no-pager")
