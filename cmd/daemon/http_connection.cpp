@@ -3,7 +3,10 @@
 // end.
 #include "cmd/daemon/http_connection.hpp"
 
+#include <cerrno>
 #include <utility>
+
+#include <sys/socket.h>
 
 #include <boost/asio/write.hpp>
 
@@ -128,8 +131,14 @@ void HttpConnection::enqueue(std::string octets) {
     if (!is_open_) {
         return;
     }
+    // A long answer is made at once; who is behind is who has not taken it for some time.
+    const auto now = std::chrono::steady_clock::now();
+    if (queue_.size() <= 1) {
+        behind_since_ = now;
+    }
     backlog_octets_ += octets.size();
-    if (queue_.size() > 1 && backlog_octets_ > limits::http_stream_backlog_octets) {
+    if (backlog_octets_ > limits::http_stream_backlog_octets &&
+        now - behind_since_ > limits::http_stream_patience) {
         drop();
         return;
     }
@@ -170,19 +179,38 @@ void HttpConnection::finish_queue() {
     }
 }
 
-// A follower that hangs up must not be kept until the next event.
+// A follower that hangs up must not be kept until the next event. One that only has said all it has
+// to say gets the rest of an answer that is complete already.
 void HttpConnection::watch_for_end() {
     stream_.socket().async_wait(Socket::wait_read, [self = shared_from_this()](ErrorCode error) {
-        if (!error) {
-            self->drop();
+        if (!error && self->is_open_) {
+            self->look_for_end();
         }
     });
+}
+
+void HttpConnection::look_for_end() {
+    const ssize_t count =
+        ::recv(stream_.socket().native_handle(), incoming_.data(), incoming_.size(), MSG_DONTWAIT);
+    const bool is_later = count < 0 && (errno == EAGAIN || errno == EINTR);
+    discarded_octets_ += count > 0 ? static_cast<std::size_t>(count) : 0;
+    if (count == 0 && is_finished_) {
+        return;
+    }
+    if ((count <= 0 && !is_later) || discarded_octets_ > limits::http_linger_octets) {
+        drop();
+        return;
+    }
+    watch_for_end();
 }
 
 // All is sent. Closing with octets unread would reset the connection and take the answer with it,
 // so that a client whose request was refused half-way would never learn why.
 void HttpConnection::close() {
-    if (is_request_read_) {
+    char octet = 0;
+    const bool is_unread =
+        ::recv(stream_.socket().native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    if (is_request_read_ && !is_unread) {
         drop();
         return;
     }

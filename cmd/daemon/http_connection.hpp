@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <deque>
 #include <list>
 #include <memory>
@@ -72,6 +73,7 @@ class HttpConnection final : public HttpResponder,
     void on_written(ErrorCode error);
     void finish_queue();
     void watch_for_end();
+    void look_for_end();
     void close();
     void discard();
 
@@ -84,6 +86,7 @@ class HttpConnection final : public HttpResponder,
     HttpReader reader_;
     std::deque<std::string> queue_;
     std::size_t backlog_octets_ = 0;
+    std::chrono::steady_clock::time_point behind_since_; // since when more than one piece waits
     std::size_t discarded_octets_ = 0;
     bool is_request_read_ = false;
     bool is_open_ = true;

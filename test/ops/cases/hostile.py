@@ -123,6 +123,21 @@ def never_reads(stage):
     expect(stage.peer()["resets"], 0, "resets")
 
 
+@case("a client that has said all it has to say gets its whole answer, however long", slow=True)
+def half_closed(stage):
+    for _ in range(150):
+        stage.api("POST", "/v1/drain", {"reason": "y" * 1500})
+        stage.api("POST", "/v1/undrain", {})
+    events = stage.events()
+    expect(sum(len(json.dumps(one)) for one in events) > 256 * 1024, True, "a long log")
+    for more in (b"", b"more than one request\r\n"):
+        with stage.connect(10) as one:
+            one.sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n" + more)
+            one.shutdown(socket.SHUT_WR)
+            answer = read_all(one)
+        expect(answer.endswith(b"0\r\n\r\n"), True, f"the end of the answer, after {more!r}")
+
+
 @case("a client that hangs up in the middle of its answer harms nobody")
 def hangs_up(stage):
     for path in (b"/v1/status", b"/metrics", b"/v1/events?follow=1", b"/v1/explain/www"):
