@@ -286,8 +286,10 @@ TEST_CASE("CONTRACT 2: slow_start begins with the plain route: after hold_down, 
     stage.pass_time(8s);
     REQUIRE(stage.route() != nullptr);
     CHECK(stage.route()->bandwidth == 100.0F);
+    stage.finish("web", pass());
     stage.pass_time(5s);
     CHECK(stage.route()->bandwidth == 1000.0F);
+    stage.finish("web", pass());
     static_cast<void>(stage.drain());
     stage.pass_time(500ms); // gshut: no new beginning
     CHECK(stage.route()->bandwidth == 1000.0F);
