@@ -10,6 +10,7 @@ HEAD = """# All fabrics, all scenarios: one run
 
 Scenarios down, fabrics across; `sudo test/lab/run --help` says what each is. In a cell: seconds until the routers' kernels had the change ·
 requests failed of all ({per_second} new connections a second, with TLS where there is TLS) · UPDATEs that all announcers sent for it.
+`passthrough`: of the transfer; `shared-fails`: until all are demoted; `vip-removed`: until the address is back, for which no route changes.
 `cannot`: the speaker has no means for it. A request fails when it is on its way while the set of nodes changes and the router's hash moves it,
 or when it comes before the routers know. Times of checks are the same for both speakers: interval 1 s, time-out 1 s, rise 2, fall 3.
 All processes of a fabric, its clients and its servers share these cores, so that a request takes some 10 ms.

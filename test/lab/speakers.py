@@ -44,7 +44,8 @@ def make_node(
     peers = [session.table() for session in sessions]
     if speaker == "exabgp":
         for peer, session in zip(peers, sessions):
-            peer["next_hop_ipv6"] = session.link.b[1] if session.transport == "ipv4" else ""
+            is_foreign = session.transport == "ipv4" and "ipv6" in session.families
+            peer["next_hop_ipv6"] = session.link.b[1] if is_foreign else ""
         locals = [session.link.b[session.side] for session in sessions]
         return ExaBgpNode(fabric, role, NODE_ASN, peers, [vip], locals, command, certificate)
     checks = [{"name": "web", **check, **TIMES}]

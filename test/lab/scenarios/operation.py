@@ -59,3 +59,30 @@ def reboot_late_service(lab):
     back = under_load(lab, victim.start_service, lab.roles(), 30)
     back.require_no_stray()
     return cost.figures() | {"back_seconds": round(back.seconds, 3)}
+
+
+@scenario("upgrade", speakers=("anyvip",))
+def upgrade(lab):
+    """Each announcer's program is replaced by that on disk: no session, route or request notices."""
+
+    def sessions():
+        return [
+            (node.role, peer["name"], peer["state"], peer["since"])
+            for node in lab.active()
+            for peer in node.status()["peers"]
+        ]
+
+    before = sessions()
+
+    def upgrade_all(_):
+        for node in lab.active():
+            node.anyvip("reload", "--upgrade")
+            wait_until(f"{node.role} is upgraded", lambda n=node: "upgrade.done" in n.events(), 10)
+            require(node.daemon.is_running(), f"{node.role} has ended")
+
+    _, cost = hold_load(lab, upgrade_all)
+    require(sessions() == before, f"sessions before {before}, after {sessions()}")
+    require(not cost.route_changes, f"{len(cost.route_changes)} changes of routes")
+    require(cost.updates == 0, f"{cost.updates} UPDATEs")
+    cost.require_no_stray()
+    return cost.figures(seconds=False)
