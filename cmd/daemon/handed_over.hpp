@@ -141,7 +141,6 @@ struct HandedOver {
     std::string http;
     std::string state_dir;
 
-    std::vector<int> descriptors; ///< all that go over
     PeersHandedOver peers;
     ApiHandedOver api;
     EventLog::Past events;

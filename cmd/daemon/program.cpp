@@ -24,20 +24,15 @@ std::string last_error() {
     return std::system_category().message(errno);
 }
 
-std::expected<FileDescriptor, std::string> memory_file(std::span<const std::uint8_t> octets) {
-    FileDescriptor file(::memfd_create("anyvip-state", MFD_CLOEXEC));
-    std::size_t written = 0;
-    while (file.is_open() && written < octets.size()) {
-        const ssize_t count = ::write(file.get(), octets.data() + written, octets.size() - written);
+bool append(int file, std::span<const std::uint8_t> octets) {
+    while (!octets.empty()) {
+        const ssize_t count = ::write(file, octets.data(), octets.size());
         if (count < 0 && errno != EINTR) {
-            file.close();
+            return false;
         }
-        written += count > 0 ? static_cast<std::size_t>(count) : 0;
+        octets = octets.subspan(count > 0 ? static_cast<std::size_t>(count) : 0);
     }
-    if (!file.is_open()) {
-        return std::unexpected("no memory for the state: " + last_error());
-    }
-    return file;
+    return true;
 }
 
 void keep_open(int descriptor, bool is_kept) {
@@ -114,27 +109,41 @@ bool ProgramFile::is_at(const std::string& path) const {
 }
 
 std::string ProgramFile::execute(const std::vector<std::string>& arguments,
-                                 const SavedState& state) const {
-    const auto memory = memory_file(state.file);
-    if (!memory) {
-        return memory.error();
+                                 const SavedState& state,
+                                 const std::function<SavedState()>& save_bfd) const {
+    const FileDescriptor memory(::memfd_create("anyvip-state", MFD_CLOEXEC));
+    if (!memory.is_open() || !append(memory.get(), state.file)) {
+        return "no memory for the state: " + last_error();
     }
     std::vector<std::string> argv = arguments;
     std::vector<std::string> environment;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         environment.emplace_back(*entry);
     }
-    environment.push_back(std::string(state_variable) + "=" + std::to_string(memory->get()));
+    environment.push_back(std::string(state_variable) + "=" + std::to_string(memory.get()));
+    const std::vector<char*> argv_pointers = pointers(argv);
+    const std::vector<char*> environment_pointers = pointers(environment);
     const std::vector<unsigned long> raised = raise_capabilities();
     // Asio's sockets are not all born so: a probe's connection must not go over unknown.
     ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    keep_open(memory->get(), true);
-    for (const int descriptor : state.descriptors) {
+    std::vector<int> kept = state.descriptors;
+    kept.push_back(memory.get());
+    for (const int descriptor : kept) {
         keep_open(descriptor, true);
     }
-    ::execveat(file_.get(), "", pointers(argv).data(), pointers(environment).data(), AT_EMPTY_PATH);
-    const std::string problem = "cannot run the new program: " + last_error();
-    for (const int descriptor : state.descriptors) {
+    const SavedState bfd = save_bfd();
+    for (const int descriptor : bfd.descriptors) {
+        keep_open(descriptor, true);
+        kept.push_back(descriptor);
+    }
+    std::string problem = "no memory for the state: ";
+    if (append(memory.get(), bfd.file)) {
+        ::execveat(
+            file_.get(), "", argv_pointers.data(), environment_pointers.data(), AT_EMPTY_PATH);
+        problem = "cannot run the new program: ";
+    }
+    problem += last_error();
+    for (const int descriptor : kept) {
         keep_open(descriptor, false);
     }
     for (const unsigned long capability : raised) { // no check or hook gets them

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +26,12 @@ class ProgramFile {
     /// Is it still the one that `path` leads to?
     [[nodiscard]] bool is_at(const std::string& path) const;
 
-    /// Same process, same arguments, and `state` with the descriptors that it names. Returns only
-    /// when that is impossible, everything being as before; the error is one line.
+    /// Same process, same arguments, and the state with the descriptors that it names; `save_bfd`
+    /// makes its last part in the last moment. Returns only when that is impossible, everything
+    /// being as before but for what `save_bfd` did; the error is one line.
     [[nodiscard]] std::string execute(const std::vector<std::string>& arguments,
-                                      const SavedState& state) const;
+                                      const SavedState& state,
+                                      const std::function<SavedState()>& save_bfd) const;
 
   private:
     explicit ProgramFile(bgp::net::FileDescriptor file) : file_(std::move(file)) {}

@@ -679,8 +679,9 @@ UpgradeHost Runtime::upgrade_host() {
             options_.arguments,
             [this](Instant began) {
                 HandedOver shell = hand_over(began);
-                return save_state(shell, *agent_, [this] { return bfd_->pause(); });
+                return save_state(shell, *agent_);
             },
+            [this] { return save_bfd(bfd_->pause()); },
             [this] { bfd_->go_on(); },
             [this] {
                 if (agent_->node_state() == NodeState::Stopping) {
@@ -779,13 +780,10 @@ void Runtime::finish() {
 
 std::string run_taken_over(int state_descriptor, const RunOptions& options) {
     const bgp::net::FileDescriptor file(state_descriptor);
-    const auto octets = read_state(file.get());
-    auto takeover = octets ? restore_state(*octets, handover::Loader::Files::Inherited)
-                           : std::unexpected(octets.error());
+    auto takeover = take_over(file.get());
     if (!takeover) {
         return "after the upgrade: " + takeover.error();
     }
-    settle_in(takeover->shell.descriptors);
     return Runtime(takeover->config, options).run(*std::move(takeover));
 }
 

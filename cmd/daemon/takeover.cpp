@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/takeover.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/config/config.hpp"
+#include "cmd/daemon/program.hpp"
 #include "cmd/daemon/wall_time.hpp"
 #include "cmd/handover/envelope.hpp"
 
@@ -54,59 +56,32 @@ std::uint64_t random_seed() {
     return (std::uint64_t{device()} << 32U) | device();
 }
 
-void start_or_drop(std::unique_ptr<bgp::bfd_net::Thread>& bfd) {
-    bfd->start();
-    if (bfd->sessions().empty()) {
-        bfd.reset();
+using BfdThread = std::unique_ptr<bgp::bfd_net::Thread>;
+
+std::expected<BfdThread, std::string> restore_bfd(std::span<const std::uint8_t> part,
+                                                  handover::Loader::Files files) {
+    const auto fields = handover::open(part);
+    if (!fields) {
+        return std::unexpected("BFD: " + fields.error());
     }
+    handover::Loader loader(*fields, files);
+    auto bfd = std::make_unique<bgp::bfd_net::Thread>(random_seed());
+    loader.field(StateTags::bfd, *bfd);
+    if (loader.is_bad()) {
+        return std::unexpected("the state of BFD cannot be restored: " + loader.problem());
+    }
+    settle_in(loader.descriptors());
+    return bfd;
 }
 
-std::string try_all(const std::string& config_file) {
-    const auto file = read_state(STDIN_FILENO);
-    if (!file) {
-        return file.error();
-    }
-    auto restored = restore_state(*file, handover::Loader::Files::Absent);
-    if (!restored) {
-        return restored.error();
-    }
-    if (const auto config = load_config(config_file); !config) {
-        return to_string(config.error().front(), config_file);
-    }
-    Agent& agent = *restored->agent;
-    agent.settle(read_clocks());
-    static_cast<void>(agent.take_outputs());
-    static_cast<void>(agent.take_events());
-    return {};
-}
-
-} // namespace
-
-SavedState save_state(HandedOver& shell,
-                      Agent& agent,
-                      const std::function<bgp::bfd_net::Thread*()>& pause_bfd) {
-    handover::Saver saver;
-    saver.field(StateTags::shell, shell);
-    saver.field(StateTags::agent, agent);
-    if (bgp::bfd_net::Thread* bfd = pause_bfd()) {
-        saver.field(StateTags::bfd, *bfd);
-    }
-    return {handover::seal(saver.fields()), saver.descriptors()};
-}
-
-std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t> file,
-                                                   handover::Loader::Files files) {
-    const auto fields = handover::open(file);
+std::expected<Takeover, std::string> restore_main(std::span<const std::uint8_t> part,
+                                                  handover::Loader::Files files) {
+    const auto fields = handover::open(part);
     if (!fields) {
         return std::unexpected(fields.error());
     }
     handover::Loader loader(*fields, files);
     Takeover result;
-    result.bfd = std::make_unique<bgp::bfd_net::Thread>(random_seed());
-    loader.field(StateTags::bfd, *result.bfd);
-    if (!loader.is_bad() && files == handover::Loader::Files::Inherited) {
-        start_or_drop(result.bfd);
-    }
     loader.field(StateTags::shell, result.shell);
     if (loader.is_bad()) {
         return std::unexpected("the state cannot be restored: " + loader.problem());
@@ -122,7 +97,82 @@ std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t>
     if (loader.is_bad()) {
         return std::unexpected("the state cannot be restored: " + loader.problem());
     }
-    result.shell.descriptors = loader.descriptors();
+    settle_in(loader.descriptors());
+    return result;
+}
+
+std::string try_all(const std::string& config_file) {
+    const auto file = read_state(STDIN_FILENO, 0);
+    if (!file) {
+        return file.error();
+    }
+    auto restored = restore_state(*file);
+    if (!restored) {
+        return restored.error();
+    }
+    if (const auto config = load_config(config_file); !config) {
+        return to_string(config.error().front(), config_file);
+    }
+    Agent& agent = *restored->agent;
+    agent.settle(read_clocks());
+    static_cast<void>(agent.take_outputs());
+    static_cast<void>(agent.take_events());
+    return {};
+}
+
+} // namespace
+
+SavedState save_state(HandedOver& shell, Agent& agent) {
+    handover::Saver saver;
+    saver.field(StateTags::shell, shell);
+    saver.field(StateTags::agent, agent);
+    return {handover::seal(saver.fields()), saver.descriptors()};
+}
+
+SavedState save_bfd(bgp::bfd_net::Thread* bfd) {
+    handover::Saver saver;
+    if (bfd != nullptr) {
+        saver.field(StateTags::bfd, *bfd);
+    }
+    return {handover::seal(saver.fields()), saver.descriptors()};
+}
+
+std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t> file) {
+    constexpr auto absent = handover::Loader::Files::Absent;
+    const std::uint64_t length = handover::sealed_octets(file).value_or(file.size());
+    const auto first = file.first(std::min<std::size_t>(file.size(), length));
+    auto result = restore_main(first, absent);
+    if (!result) {
+        return result;
+    }
+    auto bfd = restore_bfd(file.subspan(first.size()), absent);
+    if (!bfd) {
+        return std::unexpected(bfd.error());
+    }
+    result->bfd = *std::move(bfd);
+    return result;
+}
+
+std::expected<Takeover, std::string> take_over(int descriptor) {
+    constexpr auto inherited = handover::Loader::Files::Inherited;
+    std::array<std::uint8_t, handover::header_octets> header{};
+    const ssize_t count = ::pread(descriptor, header.data(), header.size(), 0);
+    const std::size_t length = handover::sealed_octets(header).value_or(0);
+    const auto tail = count > 0 ? read_state(descriptor, length)
+                                : std::unexpected<std::string>("the state cannot be read");
+    auto bfd = tail ? restore_bfd(*tail, inherited) : std::unexpected(tail.error());
+    if (!bfd) {
+        return std::unexpected(bfd.error());
+    }
+    (*bfd)->start();
+    const auto file = read_state(descriptor, 0);
+    if (!file) {
+        return std::unexpected(file.error());
+    }
+    auto result = restore_main(std::span(*file).first(std::min(length, file->size())), inherited);
+    if (result && !(*bfd)->sessions().empty()) {
+        result->bfd = *std::move(bfd);
+    }
     return result;
 }
 
@@ -139,12 +189,15 @@ int inherited_state() {
     return is_good ? static_cast<int>(descriptor) : -1;
 }
 
-std::expected<std::vector<std::uint8_t>, std::string> read_state(int descriptor) {
+std::expected<std::vector<std::uint8_t>, std::string> read_state(int descriptor,
+                                                                 std::size_t offset) {
     std::vector<std::uint8_t> octets;
     static std::array<std::uint8_t, 65536> piece;
     ssize_t count = 0;
-    while ((count = ::pread(
-                descriptor, piece.data(), piece.size(), static_cast<off_t>(octets.size()))) > 0) {
+    while (
+        (count = ::pread(
+             descriptor, piece.data(), piece.size(), static_cast<off_t>(offset + octets.size()))) >
+        0) {
         octets.insert(octets.end(), piece.begin(), piece.begin() + count);
         if (octets.size() > handover::most_octets) {
             return std::unexpected("the state is larger than 256 MiB");

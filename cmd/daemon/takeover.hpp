@@ -19,24 +19,23 @@
 
 namespace anyvip::cmd {
 
-/// The parts of a state, in the order in which they are needed.
+/// A state has two parts, one behind the other and each sealed: the shell with the agent, and BFD.
+/// So the first may be long: BFD stands still only while its own part is written and read.
 struct StateTags {
     static constexpr std::uint8_t shell = 1;
     static constexpr std::uint8_t bfd = 2;
     static constexpr std::uint8_t agent = 3;
 };
 
-/// Everything that goes over, sealed. Changes nothing.
+/// One part, sealed.
 struct SavedState {
     std::vector<std::uint8_t> file;
     std::vector<int> descriptors; ///< named in it
 };
 
-/// `pause_bfd` is called last, so that BFD stands still for as short as can be; nullptr: there is
-/// none.
-[[nodiscard]] SavedState save_state(HandedOver& shell,
-                                    Agent& agent,
-                                    const std::function<bgp::bfd_net::Thread*()>& pause_bfd);
+[[nodiscard]] SavedState save_state(HandedOver& shell, Agent& agent);
+/// It stands still; nullptr: there is none.
+[[nodiscard]] SavedState save_bfd(bgp::bfd_net::Thread* bfd);
 
 struct Takeover {
     HandedOver shell;
@@ -45,10 +44,12 @@ struct Takeover {
     std::unique_ptr<Agent> agent;
 };
 
-/// `files`: whether the descriptors are really here; then BFD goes on before anything else, for a
-/// long configuration takes longer to read than a detection time. The error is one line.
-[[nodiscard]] std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t> file,
-                                                                 handover::Loader::Files files);
+/// Both parts, without the files that they name: for a trial. The error is one line.
+[[nodiscard]] std::expected<Takeover, std::string>
+restore_state(std::span<const std::uint8_t> file);
+
+/// The same with the files. BFD runs before anything else is read.
+[[nodiscard]] std::expected<Takeover, std::string> take_over(int descriptor);
 
 /// The environment variable that names the descriptor of the state to a program that takes over.
 inline constexpr const char* state_variable = "ANYVIP_UPGRADE_STATE";
@@ -57,8 +58,9 @@ inline constexpr const char* state_variable = "ANYVIP_UPGRADE_STATE";
 /// start.
 [[nodiscard]] int inherited_state();
 
-/// All of a file from its beginning; the error is one line.
-[[nodiscard]] std::expected<std::vector<std::uint8_t>, std::string> read_state(int descriptor);
+/// All of a file from this offset on; the error is one line.
+[[nodiscard]] std::expected<std::vector<std::uint8_t>, std::string> read_state(int descriptor,
+                                                                               std::size_t offset);
 
 /// The trial, `anyvipd --upgrade-trial`: restores the state on standard input and the configuration
 /// in `config_file`, decides once, and touches nothing. Prints "ready VERSION", or why not as its

@@ -67,11 +67,13 @@ void Upgrade::begin(const std::string& author) {
 
 void Upgrade::try_out() {
     const SavedState state = host_.save(began_);
+    const SavedState bfd = host_.save_bfd();
     host_.go_on();
     health::Command command;
     command.argv = {path_, "--upgrade-trial"};
     command.argv.insert(command.argv.end(), host_.arguments.begin() + 1, host_.arguments.end());
     command.input.assign(state.file.begin(), state.file.end());
+    command.input.append(bfd.file.begin(), bfd.file.end());
     auto child = health::Child::spawn(host_.io, command);
     if (!child) {
         carry_on("cannot run " + path_ + ": " + child.error().message());
@@ -147,7 +149,8 @@ void Upgrade::replace() {
         wait_until_settled();
         return;
     }
-    const std::string problem = program_->execute(host_.arguments, host_.save(began_));
+    const std::string problem =
+        program_->execute(host_.arguments, host_.save(began_), host_.save_bfd);
     host_.go_on();
     carry_on(problem);
 }

@@ -25,8 +25,10 @@ struct UpgradeHost {
     boost::asio::io_context& io;
     Log& log;
     std::vector<std::string> arguments; ///< of this process
-    /// Everything that goes over, as of now. BFD stands still from then on.
+    /// Everything that goes over but BFD, as of now.
     std::function<SavedState(Instant began)> save;
+    /// BFD, which stands still from then on.
+    std::function<SavedState()> save_bfd;
     /// BFD goes on: it was a rehearsal, or the replacement has failed.
     std::function<void()> go_on;
     /// Why there cannot be one now; empty: there can.

@@ -57,6 +57,14 @@ std::vector<std::uint8_t> seal(std::span<const std::uint8_t> fields) {
     return file;
 }
 
+std::optional<std::uint64_t> sealed_octets(std::span<const std::uint8_t> header) {
+    if (header.size() < header_octets || !std::ranges::equal(header.first(magic.size()), magic)) {
+        return std::nullopt;
+    }
+    const std::uint64_t length = number_at(header, 16, 8);
+    return length <= most_octets ? std::optional(header_octets + length) : std::nullopt;
+}
+
 std::expected<std::span<const std::uint8_t>, std::string> open(std::span<const std::uint8_t> file) {
     if (file.size() < header_octets || !std::ranges::equal(file.first(magic.size()), magic)) {
         return std::unexpected("this is no state of anyvipd");

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -34,6 +35,26 @@ std::vector<std::uint8_t> read_vector(const char* name) {
     std::ifstream file(here / "../../../vectors" / name, std::ios::binary);
     REQUIRE(file);
     return {std::istreambuf_iterator<char>(file), {}};
+}
+
+using Octets = std::vector<std::uint8_t>;
+
+/// The fields of both parts of a file.
+std::pair<Octets, Octets> parts_of(const Octets& file) {
+    const auto length = handover::sealed_octets(file);
+    REQUIRE(length.has_value());
+    const auto first = handover::open(std::span(file).first(*length));
+    const auto second = handover::open(std::span(file).subspan(*length));
+    REQUIRE(first.has_value());
+    REQUIRE(second.has_value());
+    return {{first->begin(), first->end()}, {second->begin(), second->end()}};
+}
+
+Octets joined(const Octets& first, const Octets& second) {
+    Octets file = handover::seal(first);
+    const Octets last = handover::seal(second);
+    file.insert(file.end(), last.begin(), last.end());
+    return file;
 }
 
 /// One session that is Up, and one that waits for its peer.
@@ -123,7 +144,7 @@ TEST_CASE("damaged BFD state does no harm") {
 
 TEST_CASE("the state that version 0.1.0 wrote is understood") {
     const auto file = read_vector("upgrade-0.1.0.state");
-    auto restored = restore_state(file, Loader::Files::Absent);
+    auto restored = restore_state(file);
     REQUIRE_MESSAGE(restored.has_value(), restored.error());
     CHECK(restored->shell.version == "0.1.0");
     Agent& agent = *restored->agent;
@@ -138,35 +159,33 @@ TEST_CASE("the state that version 0.1.0 wrote is understood") {
     CHECK(restored->shell.events.events.size() > 3);
     CHECK(restored->shell.bfd.size() == 1);
     // And what this version makes of it, it understands, too.
-    const SavedState again =
-        save_state(restored->shell, agent, [&] { return restored->bfd.get(); });
-    auto twice = restore_state(again.file, Loader::Files::Absent);
+    SavedState again = save_state(restored->shell, agent);
+    const SavedState bfd = save_bfd(restored->bfd.get());
+    again.file.insert(again.file.end(), bfd.file.begin(), bfd.file.end());
+    auto twice = restore_state(again.file);
     REQUIRE_MESSAGE(twice.has_value(), twice.error());
     CHECK(twice->agent->peer("tor")->peer->is_established());
 }
 
 TEST_CASE("a newer state with parts that are not known here is understood") {
-    const auto file = read_vector("upgrade-0.1.0.state");
-    const auto fields = handover::open(file);
-    REQUIRE(fields.has_value());
-    std::vector<std::uint8_t> newer(fields->begin(), fields->end());
+    const auto [first, second] = parts_of(read_vector("upgrade-0.1.0.state"));
+    std::vector<std::uint8_t> newer = first;
     newer.insert(newer.end(), {200, 3, 0, 0, 0, 'n', 'e', 'w'});
-    REQUIRE(restore_state(handover::seal(newer), Loader::Files::Absent).has_value());
+    REQUIRE(restore_state(joined(newer, second)).has_value());
 }
 
-TEST_CASE("a whole state that is damaged behind its checksum does no harm") {
-    const auto file = read_vector("upgrade-0.1.0.state");
-    const auto fields = handover::open(file);
-    REQUIRE(fields.has_value());
-    std::vector<std::uint8_t> octets(fields->begin(), fields->end());
-    for (std::size_t at = 0; at < octets.size(); at += 7) {
-        octets[at] ^= 0xFFU;
-        std::ignore = restore_state(handover::seal(octets), Loader::Files::Absent);
-        octets[at] ^= 0xFFU;
+TEST_CASE("a whole state that is damaged behind its checksums does no harm") {
+    auto [first, second] = parts_of(read_vector("upgrade-0.1.0.state"));
+    for (std::vector<std::uint8_t>* part : {&first, &second}) {
+        for (std::size_t at = 0; at < part->size(); at += 7) {
+            (*part)[at] ^= 0xFFU;
+            std::ignore = restore_state(joined(first, second));
+            (*part)[at] ^= 0xFFU;
+        }
     }
-    for (std::size_t size = 0; size < octets.size(); size += 97) {
-        CHECK_FALSE(
-            restore_state(handover::seal(std::span(octets).first(size)), Loader::Files::Absent)
-                .has_value());
+    const std::vector<std::uint8_t> whole = joined(first, second);
+    REQUIRE(restore_state(whole).has_value());
+    for (std::size_t size = 0; size < whole.size(); size += 97) {
+        CHECK_FALSE(restore_state(std::span(whole).first(size)).has_value());
     }
 }
