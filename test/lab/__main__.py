@@ -24,7 +24,7 @@ from .scenarios.measure import PER_SECOND
 ROUTERS = ("frr", "bird")
 SPEAKERS = ("anyvip", "exabgp")
 # A scenario waits most of the time; with more at once the daemons' own timers would be late.
-AT_ONCE = 3
+AT_ONCE = 4
 
 
 def say(text=""):

@@ -131,11 +131,11 @@ FABRICS = {
 
 
 def can_build(name, router, speaker):
-    """BIRD and ExaBGP do not learn a neighbor's address from its router advertisements; what
-    ADD-PATH is for, the guard of the last node, ExaBGP does not have."""
+    """BIRD and ExaBGP do not learn a neighbor's address from its router advertisements. The guard
+    of the last node needs its own path shown, which BIRD never does; ExaBGP has no such guard."""
     if speaker == "exabgp":
         return name not in ("unnumbered", "add-path", "page-frr", "page-bird")
-    return router == "frr" or name != "unnumbered"
+    return router == "frr" or name not in ("unnumbered", "add-path")
 
 
 def quick_scenarios(fabric):
