@@ -58,6 +58,9 @@ std::expected<std::uint64_t, std::error_code> started_at(pid_t pid) {
     return ticks;
 }
 
+/// It runs, but /proc does not show processes of other users: ProtectProc= of our unit.
+constexpr std::uint64_t hidden = 0;
+
 class PidfileRun : public Run {
   public:
     PidfileRun(const ProcessTarget& target, RunContext& context)
@@ -85,18 +88,15 @@ class PidfileRun : public Run {
             is_gone ? hard(name + " is gone") : fail_to_run(name, pidfd.error());
             return;
         }
+        const auto started = started_at(*pid);
         pollfd ended{.fd = *pidfd, .events = POLLIN, .revents = 0};
         const bool has_ended = ::poll(&ended, 1, 0) > 0; // a zombie has ended as well
         ::close(*pidfd);
         if (has_ended) {
             hard(name + " has ended");
-            return;
-        }
-        const auto started = started_at(*pid);
-        if (!started) {
-            const bool is_gone = !is_exhaustion(started.error());
-            is_gone ? hard(name + " is gone") : fail_to_run(name, started.error());
-        } else if (is_the_one(*pid, *started)) {
+        } else if (!started && is_exhaustion(started.error())) {
+            fail_to_run(name, started.error());
+        } else if (is_the_one(*pid, started.value_or(hidden))) {
             pass(name + " is running");
         } else {
             hard(name + " is not the one that " + path_ + " was written for, which is gone");
