@@ -184,7 +184,8 @@ void PeerReader::transport() {
         session.multihop = 0;
     }
     reader_.read("default_route", peer_.default_route, to_bool);
-    reader_.read("default_route_metric", peer_.default_route_metric, Integer<std::uint32_t>{});
+    // To IPv6 a metric of 0 is 1024.
+    reader_.read("default_route_metric", peer_.default_route_metric, Integer<std::uint32_t>{1});
 }
 
 void PeerReader::addresses() {

@@ -34,6 +34,7 @@ class Examination {
         bgp_port();
         capabilities();
         state_directory();
+        diagnose_ways(setup_, host_, findings_);
         std::ranges::stable_sort(findings_, {}, &Finding::severity);
         return std::move(findings_);
     }
@@ -185,7 +186,7 @@ class Examination {
             if (interfaces_.size() > 1 && greater(interface, "ignore_routes_with_linkdown") == 0) {
                 add(Severity::Warning,
                     "ignore_routes_with_linkdown",
-                    "routes by " + interface + " are used even when its link is down",
+                    "routes by " + interface + " are used even when its link has no carrier",
                     "sysctl -w net.ipv4.conf." + interface +
                         ".ignore_routes_with_linkdown=1 "
                         "net.ipv6.conf." +
@@ -211,7 +212,8 @@ class Examination {
     }
 
     void bgp_port() {
-        if (!host_.foreign_bgp_listeners.empty()) {
+        const bool listens = std::ranges::any_of(setup_.routers, &DoctorSetup::Router::listens);
+        if (listens && !host_.foreign_bgp_listeners.empty()) {
             add(Severity::Warning,
                 "port 179",
                 "another process listens on port 179: routers that dial reach it instead",

@@ -8,11 +8,18 @@
 
 #include <dirent.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
+#include "bgp/bfd_net/sockets.hpp"
 #include "cmd/daemon/doctor.hpp"
+#include "cmd/daemon/wall_time.hpp"
 #include "vip/kernel/local.hpp"
+#include "vip/kernel/route_kernel.hpp"
 
 namespace anyvip::cmd {
 namespace {
@@ -40,6 +47,11 @@ void read_sysctls(HostFacts& host, const DoctorSetup& setup) {
             read_sysctl(host,
                         "net.ipv4.conf." + interface + "." + key,
                         "net/ipv4/conf/" + interface + "/" + key);
+        }
+        for (const std::string key : {"disable_ipv6", "keep_addr_on_down"}) {
+            read_sysctl(host,
+                        "net.ipv6.conf." + interface + "." + key,
+                        "net/ipv6/conf/" + interface + "/" + key);
         }
     }
     read_sysctl(host, "net.ipv4.ip_forward", "net/ipv4/ip_forward");
@@ -122,30 +134,133 @@ std::set<std::uint32_t> own_sockets() {
     return inodes;
 }
 
-// Lines of /proc/net/tcp: "sl local:port remote:port state … inode"; state 0A is LISTEN.
-void read_listeners(HostFacts& host) {
+/// A line of /proc/net/tcp or udp: "sl local:port remote:port state … inode".
+struct SocketLine {
+    std::uint32_t port = 0;
+    std::string state;
+    std::uint32_t inode = 0;
+};
+
+[[nodiscard]] std::optional<SocketLine> parse_socket(const std::string& line) {
+    std::istringstream words(line);
+    std::string slot;
+    std::string local;
+    std::string skipped;
+    SocketLine socket;
+    words >> slot >> local >> skipped >> socket.state;
+    for (int i = 0; i < 5; ++i) {
+        words >> skipped;
+    }
+    const std::size_t colon = local.rfind(':');
+    if (!(words >> socket.inode) || colon == std::string::npos ||
+        std::sscanf(local.c_str() + colon + 1, "%x", &socket.port) != 1) {
+        return std::nullopt;
+    }
+    return socket;
+}
+
+template <class Visit> void each_foreign_socket(const std::string& protocol, Visit visit) {
     const std::set<std::uint32_t> own = own_sockets();
-    for (const char* path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
-        std::ifstream file(path);
+    for (const std::string family : {"", "6"}) {
+        std::ifstream file("/proc/self/net/" + protocol + family);
         std::string line;
         while (std::getline(file, line)) {
-            std::istringstream words(line);
-            std::string slot;
-            std::string local;
-            std::string remote;
-            std::string state;
-            std::string skipped;
-            std::uint32_t inode = 0;
-            words >> slot >> local >> remote >> state;
-            for (int i = 0; i < 5; ++i) {
-                words >> skipped;
-            }
-            if (words >> inode && state == "0A" && local.ends_with(":00B3") &&
-                !own.contains(inode)) {
-                host.foreign_bgp_listeners.push_back(inode);
+            const auto socket = parse_socket(line);
+            if (socket && !own.contains(socket->inode)) {
+                visit(*socket);
             }
         }
     }
+}
+
+void read_sockets(HostFacts& host) {
+    constexpr std::uint32_t bgp_port = 179;
+    each_foreign_socket("tcp", [&](const SocketLine& socket) {
+        if (socket.port == bgp_port && socket.state == "0A") { // LISTEN
+            host.foreign_bgp_listeners.push_back(socket.inode);
+        }
+    });
+    each_foreign_socket("udp", [&](const SocketLine& socket) {
+        if (socket.port == bgp::bfd_net::single_hop_port ||
+            socket.port == bgp::bfd_net::multihop_port) {
+            host.foreign_bfd_ports.insert(static_cast<std::uint16_t>(socket.port));
+        }
+    });
+}
+
+void read_mtus(HostFacts& host, const DoctorSetup& setup) {
+    for (const DoctorSetup::Router& router : setup.routers) {
+        ifreq request{};
+        router.interface.copy(request.ifr_name, IFNAMSIZ - 1);
+        const int descriptor = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (descriptor >= 0 && !router.interface.empty() &&
+            ::ioctl(descriptor, SIOCGIFMTU, &request) == 0) {
+            host.mtus[router.interface] = request.ifr_mtu;
+        }
+        if (descriptor >= 0) {
+            ::close(descriptor);
+        }
+    }
+}
+
+/// Whether a file has this line.
+[[nodiscard]] bool has_line(const std::string& path, std::string_view prefix, bool is_whole) {
+    std::ifstream file(path);
+    std::string line;
+    while (std::getline(file, line)) {
+        if (is_whole ? line == prefix : line.starts_with(prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Both write one file for each interface, named by its index.
+void read_managers(HostFacts& host, const DoctorSetup& setup, const HostPaths& paths) {
+    std::set<std::string> interfaces;
+    for (const DoctorSetup::Vip& vip : setup.vips) {
+        interfaces.insert(vip.interface);
+    }
+    for (const DoctorSetup::Router& router : setup.routers) {
+        interfaces.insert(router.interface);
+    }
+    for (const std::string& interface : interfaces) {
+        const std::string index = std::to_string(::if_nametoindex(interface.c_str()));
+        const std::string networkd = paths.networkd + "/" + index;
+        if (has_line(networkd, "NETWORK_FILE=", false) &&
+            !has_line(networkd, "ADMIN_STATE=unmanaged", true)) {
+            host.managers[interface] = "systemd-networkd";
+        } else if (has_line(paths.network_manager + "/" + index, "managed=true", true)) {
+            host.managers[interface] = "NetworkManager";
+        }
+    }
+}
+
+void read_default_ways(HostFacts& host) {
+    std::array<std::optional<std::uint32_t>, 2> best;
+    for (const auto& route : vip::kernel::list_default_routes()) {
+        const auto family = static_cast<std::size_t>(route.key.family);
+        if (best[family] && *best[family] <= route.key.metric) {
+            continue;
+        }
+        best[family] = route.key.metric;
+        host.default_ways[family] = route.interfaces;
+    }
+}
+
+/// Wall clock minus monotonic clock: constant while nobody steps the wall clock.
+[[nodiscard]] Duration clock_offset() {
+    const Now now = read_clocks();
+    return now.wall.time_since_epoch() - now.monotonic.time_since_epoch();
+}
+
+const Duration clock_offset_at_start = clock_offset();
+
+void read_clock(HostFacts& host) {
+    host.clock_step = std::chrono::duration_cast<std::chrono::milliseconds>(clock_offset() -
+                                                                            clock_offset_at_start);
+    timex state{};
+    host.is_clock_synchronized = ::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) == 0;
 }
 
 void read_capabilities(HostFacts& host) {
@@ -159,51 +274,18 @@ void read_capabilities(HostFacts& host) {
     }
 }
 
-std::string problem_of(const bgp::PeerStatus& status) {
-    if (status.state != bgp::SessionState::Established) {
-        const std::string state(bgp::to_string(status.state));
-        return status.last_error
-                   ? state + ", " + status.last_error->name +
-                         (status.last_error->message.empty() ? ""
-                                                             : ": " + status.last_error->message)
-                   : state;
-    }
-    for (const std::string& problem : status.family_problem) {
-        if (!problem.empty()) {
-            return problem;
-        }
-    }
-    return {};
-}
-
 } // namespace
 
-DoctorSetup doctor_setup(Agent& agent) {
-    DoctorSetup setup;
-    for (const vip::VipConfig& vip : agent.config().vips) {
-        setup.vips.push_back({vip.name, vip.interface, vip.addresses});
-    }
-    for (const PeerEntry& entry : agent.config().peers) {
-        const bgp::Peer* peer = agent.find_peer(entry.session.name);
-        if (peer == nullptr) {
-            continue;
-        }
-        const bgp::PeerStatus status = peer->status();
-        setup.routers.push_back({entry.session.name,
-                                 status.endpoints ? status.endpoints->interface : entry.interface,
-                                 problem_of(status)});
-        setup.needs_raw = setup.needs_raw || !entry.interface.empty();
-    }
-    setup.state_dir = agent.config().daemon.state_dir;
-    return setup;
-}
-
-HostFacts read_host(const DoctorSetup& setup) {
+HostFacts read_host(const DoctorSetup& setup, const HostPaths& paths) {
     HostFacts host;
     read_addresses(host);
     read_sysctls(host, setup);
     read_sources(host);
-    read_listeners(host);
+    read_sockets(host);
+    read_mtus(host, setup);
+    read_managers(host, setup, paths);
+    read_default_ways(host);
+    read_clock(host);
     read_capabilities(host);
     host.is_state_dir_writable = ::access(setup.state_dir.c_str(), W_OK | X_OK) == 0;
     return host;

@@ -74,6 +74,7 @@ class Stage:
         self.more = tables.get("more", "").replace("DIR", self.directory)
         self.env = {}
         self.arguments = []
+        self.wrapper = []
         self.process = None
         for router in self.routers:
             router.listen()
@@ -120,7 +121,7 @@ class Stage:
 
     def start(self, wait=True, log=None):
         self.write()
-        argv = [f"{BIN}/anyvipd", "-c", self.config, *self.arguments]
+        argv = [*self.wrapper, f"{BIN}/anyvipd", "-c", self.config, *self.arguments]
         self.process = Process(
             "anyvipd", argv, log or f"{self.directory}/log", self.node, self.env or None
         )

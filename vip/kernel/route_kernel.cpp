@@ -69,6 +69,36 @@ void attach_filter(int descriptor) {
         ::setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
 }
 
+std::expected<Netlink, std::error_code> open_for_dumps() {
+    auto opened = Netlink::open(NETLINK_ROUTE);
+    if (opened) {
+        // The kernel then filters a dump by table. Without it more is read, no more.
+        const int on = 1;
+        static_cast<void>(::setsockopt(
+            opened->descriptor(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on));
+    }
+    return opened;
+}
+
+/// The main table of both families; `interrupted`: all of it was read, but it is not consistent.
+std::error_code dump_routes(Netlink& netlink, const OnMessage& on_message) {
+    std::error_code interrupted;
+    for (const int family : {AF_INET, AF_INET6}) {
+        Request routes(RTM_GETROUTE, NLM_F_DUMP);
+        rtmsg header{};
+        header.rtm_family = static_cast<std::uint8_t>(family);
+        header.rtm_table = RT_TABLE_MAIN;
+        routes.header(header);
+        const auto error = netlink.exchange(routes, on_message);
+        if (error == std::errc::interrupted) {
+            interrupted = error;
+        } else if (error && error.value() != ENOENT) { // a table without any route
+            return error;
+        }
+    }
+    return interrupted;
+}
+
 [[nodiscard]] NextHops set_of(const std::vector<NextHop>& next_hops) {
     return {next_hops.begin(), next_hops.end()};
 }
@@ -165,22 +195,14 @@ std::error_code RouteKernel::read() {
 }
 
 std::error_code RouteKernel::dump(Table& table) {
-    std::error_code interrupted;
-    for (const int family : {AF_INET, AF_INET6}) {
-        Request routes(RTM_GETROUTE, NLM_F_DUMP);
-        rtmsg header{};
-        header.rtm_family = static_cast<std::uint8_t>(family);
-        header.rtm_table = RT_TABLE_MAIN;
-        routes.header(header);
-        const auto error =
-            exchange(std::move(routes), [&](nlmsghdr& message) { apply(message, table); });
-        if (error == std::errc::interrupted) {
-            interrupted = error;
-        } else if (error && error.value() != ENOENT) { // a table without any route
-            return error;
+    if (!requests_) {
+        auto opened = open_for_dumps();
+        if (!opened) {
+            return opened.error();
         }
+        requests_ = std::move(*opened);
     }
-    return interrupted;
+    return dump_routes(*requests_, [&](nlmsghdr& message) { apply(message, table); });
 }
 
 void RouteKernel::apply(nlmsghdr& message, Table& table) const {
@@ -363,19 +385,22 @@ std::string RouteKernel::refusal(const DefaultRouteKey& key, std::error_code err
            "; set default_route_metric";
 }
 
-std::error_code RouteKernel::exchange(Request request, const OnMessage& on_message) {
-    if (!requests_) {
-        auto opened = Netlink::open(NETLINK_ROUTE);
-        if (!opened) {
-            return opened.error();
+std::error_code RouteKernel::exchange(Request request) {
+    return requests_->exchange(request); // every change begins with a dump
+}
+
+std::vector<DefaultRouteMessage> list_default_routes() {
+    std::vector<DefaultRouteMessage> routes;
+    auto netlink = open_for_dumps();
+    const auto take = [&](nlmsghdr& message) {
+        if (auto route = parse_default_route(message)) {
+            routes.push_back(std::move(*route));
         }
-        requests_ = std::move(*opened);
-        // The kernel then filters a dump by table. Without it more is read, no more.
-        const int on = 1;
-        static_cast<void>(::setsockopt(
-            requests_->descriptor(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on));
+    };
+    if (netlink && dump_routes(*netlink, take)) {
+        routes.clear();
     }
-    return requests_->exchange(request, on_message);
+    return routes;
 }
 
 } // namespace anyvip::vip::kernel

@@ -35,6 +35,9 @@ struct RouteCallbacks {
     std::function<void(const std::string&)> notice;
 };
 
+/// All default routes of the main table, whose ever they are; empty when they cannot be read.
+[[nodiscard]] std::vector<DefaultRouteMessage> list_default_routes();
+
 class RouteKernel {
   public:
     RouteKernel(boost::asio::io_context& loop, RouteCallbacks callbacks);
@@ -72,7 +75,7 @@ class RouteKernel {
                                        const std::vector<NextHop>& next_hops);
     [[nodiscard]] std::error_code
     add_ipv4(const DefaultRouteKey& key, const std::vector<NextHop>& next_hops, bool has_own);
-    [[nodiscard]] std::error_code exchange(Request request, const OnMessage& on_message = {});
+    [[nodiscard]] std::error_code exchange(Request request);
     [[nodiscard]] std::string refusal(const DefaultRouteKey& key, std::error_code error) const;
 
     boost::asio::io_context& loop_;

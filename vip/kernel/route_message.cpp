@@ -180,6 +180,14 @@ std::optional<DefaultRouteMessage> parse_default_route(nlmsghdr& message) {
     add_next_hop(route, gateway_of(attributes[RTA_GATEWAY], attributes[RTA_VIA]), index);
     add_next_hops(route, attributes[RTA_MULTIPATH]);
     route.text = describe(route, header.rtm_type, index);
+    for (const NextHop& next_hop : route.next_hops) {
+        if (std::ranges::find(route.interfaces, next_hop.interface) == route.interfaces.end()) {
+            route.interfaces.push_back(next_hop.interface);
+        }
+    }
+    if (route.next_hops.empty() && header.rtm_type == RTN_UNICAST && index != 0) {
+        route.interfaces.push_back(interface_name(index));
+    }
     return route;
 }
 

@@ -21,7 +21,8 @@ struct DefaultRouteMessage {
     DefaultRouteKey key;
     std::uint8_t protocol = 0;
     std::vector<NextHop>
-        next_hops;    ///< in the kernel's order; none of a blackhole or a device route
+        next_hops; ///< in the kernel's order; none of a blackhole or a device route
+    std::vector<std::string> interfaces; ///< by which it leaves
     std::string text; ///< for the operator: "via 10.0.0.1 dev eth0 proto static metric 0"
 };
 
