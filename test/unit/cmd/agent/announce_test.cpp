@@ -213,6 +213,8 @@ TEST_CASE("a check with {vip} runs once for each address and is their conjunctio
     CHECK(stage.route("2001:db8::10/128") == nullptr);
 }
 
+namespace {
+
 /// Whether the addresses of this turn are added before its first probe.
 bool adds_before_probing(Agent& agent) {
     bool is_probing = false;
@@ -226,6 +228,8 @@ bool adds_before_probing(Agent& agent) {
     }
     return is_probing && added == 1;
 }
+
+} // namespace
 
 TEST_CASE("a {vip} is on its interface before it is probed for the first time") {
     Config config = make_config();
