@@ -191,22 +191,23 @@ void DefaultRoutes::tell_problem(const vip::DefaultRouteKey& key, Slot& slot, In
     }
 }
 
-/// What is left when nobody offers anything: better than no route at all. What was taken away by
-/// configuration goes.
+/// What is left when nobody offers anything: better than no route at all, also when a reload has
+/// taken its router away and the next one has not said anything yet. With the last `default_route`
+/// it goes.
 DefaultRoutes::Wanted DefaultRoutes::last_of(Family family, const PeerSet& peers) const {
-    Wanted kept;
     const auto& all = peers.all();
     const bool is_used =
         std::ranges::any_of(all, [](const auto& record) { return record->entry.default_route; });
+    if (!is_used) {
+        return {};
+    }
+    Wanted kept;
     for (const auto& [metric, next_hops] : wanted_[static_cast<std::size_t>(family)]) {
         for (const auto& [next_hop, from] : next_hops) {
             const auto record =
                 std::ranges::find_if(all, [&](const auto& other) { return other.get() == from; });
-            if (from == nullptr && is_used) {
-                kept[metric].emplace(next_hop, from);
-            } else if (record != all.end() && (*record)->entry.default_route) {
-                kept[(*record)->entry.default_route_metric].emplace(next_hop, from);
-            }
+            const bool is_known = record != all.end() && (*record)->entry.default_route;
+            kept[is_known ? (*record)->entry.default_route_metric : metric].emplace(next_hop, from);
         }
     }
     return kept;

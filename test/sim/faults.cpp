@@ -150,6 +150,9 @@ void World::node_fault(std::size_t kind) {
         if (!node.is_paused()) {
             node.take_address(prefix);
         }
+        if (has_default_routes_ && !node.is_paused()) {
+            node.take_default_route();
+        }
         break;
     case 6:
         if (!node.is_paused()) {

@@ -74,6 +74,9 @@ void Node::boot() {
     for (const auto& [prefix, is_owned] : kernel_) {
         agent_->address_observed(prefix, "lo", true, is_owned, now());
     }
+    for (const auto& [key, next_hops] : default_routes_) {
+        agent_->default_route_observed(key, next_hops, "", now());
+    }
     agent_->drain_file(false, now());
     turn();
 }
@@ -117,6 +120,7 @@ void Node::lose_power() {
         }
     }
     kernel_.clear();
+    default_routes_.clear();
     adds_pending_.clear();
     end_life();
 }
@@ -165,6 +169,9 @@ void Node::upgrade() {
         if (!kernel_.contains(prefix)) {
             agent_->address_observed(prefix, interface, false, false, now());
         }
+    }
+    for (const auto& [key, next_hops] : default_routes_) {
+        agent_->default_route_observed(key, next_hops, "", now());
     }
     agent_->drain_file(false, now());
     for (auto& [name, sockets] : sockets_) {

@@ -106,6 +106,10 @@ class Node final : public Host {
     // ---- kernel ----
     void take_address(const Prefix& prefix);
     void put_foreign_address(const Prefix& prefix);
+    void take_default_route();
+
+    /// Of ours, in the kernel.
+    [[nodiscard]] vip::NextHops default_route() const;
 
     [[nodiscard]] bool has_address(const Prefix& prefix) const { return kernel_.contains(prefix); }
 
@@ -116,6 +120,10 @@ class Node final : public Host {
     enum class Wanted : std::uint8_t { No, Yes, Either };
     /// Whether this router should have this VIP's routes, when everything has settled.
     [[nodiscard]] Wanted wants(const vip::VipConfig& vip, const cmd::PeerEntry& peer) const;
+
+    [[nodiscard]] bool is_drained(const cmd::PeerEntry& peer) const {
+        return book_.peers.contains(peer.session.name);
+    }
 
     [[nodiscard]] const cmd::Config& config() const { return config_; }
 
@@ -211,7 +219,8 @@ class Node final : public Host {
     Instant last_wake_;
     unsigned wakes_at_once_ = 0;
 
-    std::map<Prefix, bool> kernel_; ///< true: ours
+    std::map<Prefix, bool> kernel_;                                ///< true: ours
+    std::map<vip::DefaultRouteKey, vip::NextHops> default_routes_; ///< ours
     std::set<Prefix> adds_pending_;
     std::map<Prefix, Instant> added_at_;
     vip::DrainState disk_;

@@ -141,11 +141,40 @@ void Node::execute(const cmd::RemoveAddress& remove) {
     agent_->address_observed(remove.prefix, remove.interface, false, false, now());
 }
 
+// ---- default routes ----
+
 void Node::execute(const cmd::SetDefaultRoute& set) {
     around_.trace.line(now().monotonic,
                        "node " + std::to_string(index_) + " route " + to_string(set.key) + ' ' +
                            to_string(set.next_hops));
+    if (set.next_hops.empty() && !is_stopping_) {
+        violated("the last default route is taken away");
+    }
+    if (troubles.add_fails && !around_.random.one_in(3)) {
+        agent_->default_route_failed(set.key, "no memory", now());
+        return;
+    }
+    if (set.next_hops.empty()) {
+        default_routes_.erase(set.key);
+    } else {
+        default_routes_[set.key] = set.next_hops;
+    }
     agent_->default_route_observed(set.key, set.next_hops, "", now());
+}
+
+void Node::take_default_route() {
+    for (const auto& [key, next_hops] : std::exchange(default_routes_, {})) {
+        around_.trace.line(now().monotonic,
+                           "node " + std::to_string(index_) + " loses " + to_string(key));
+        if (agent_) {
+            agent_->default_route_observed(key, {}, "", now());
+            turn();
+        }
+    }
+}
+
+vip::NextHops Node::default_route() const {
+    return default_routes_.empty() ? vip::NextHops{} : default_routes_.begin()->second;
 }
 
 void Node::take_address(const Prefix& prefix) {

@@ -187,6 +187,9 @@ void Router::established_now(const SessionPtr& session) {
     }
     session->state = State::Established;
     trace_.line(scheduler_.now(), "router established " + std::to_string(session->connection->id));
+    if (options_.sends_default) {
+        send_default(*session);
+    }
     if (!session->can_receive_paths) {
         return;
     }
@@ -221,6 +224,18 @@ void Router::updated(const SessionPtr& session, const Octets& body) {
 }
 
 /// One path of a node, to another or back to it, under the path identifier of its origin.
+void Router::send_default(const Session& to) {
+    const Octets own_path = raw::join({raw::hex("40 02 06 02 01"), raw::u32(options_.asn)});
+    const Octets attributes =
+        raw::join({raw::hex("40 01 01 00"),
+                   options_.is_internal ? raw::hex("40 02 00") : own_path,
+                   raw::hex("40 03 04"),
+                   raw::u32(0x0a000001 + index_),
+                   options_.is_internal ? raw::hex("40 05 04 00000064") : Octets{}});
+    const Octets path_id = to.can_receive_paths ? raw::u32(0xffff) : Octets{};
+    say(to.connection, raw::update({}, attributes, raw::join({path_id, raw::hex("00")})));
+}
+
 void Router::show(const Session& to, std::size_t origin, const Prefix& prefix, const Route* route) {
     if (!to.can_receive_paths || to.state != State::Established ||
         prefix.family() != Family::Ipv4) {

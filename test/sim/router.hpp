@@ -23,6 +23,7 @@ struct RouterOptions {
     bool restarts_gracefully = false;
     bool has_route_refresh = true;
     bool has_ipv6 = true;
+    bool sends_default = false; ///< 0.0.0.0/0 by itself
 };
 
 class Router final : public Host {
@@ -83,6 +84,7 @@ class Router final : public Host {
     [[nodiscard]] bool survives_collision(const SessionPtr& session);
     void established_now(const SessionPtr& session);
     void updated(const SessionPtr& session, const Octets& body);
+    void send_default(const Session& to);
     void show(const Session& to, std::size_t origin, const Prefix& prefix, const Route* route);
     void keep_alive(const SessionPtr& session);
     void remove(const SessionPtr& session);

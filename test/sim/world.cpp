@@ -22,7 +22,8 @@ constexpr Duration convergence_limit = open_hold + 9s + 60s + 3s + 2s + 10s;
 } // namespace
 
 World::World(std::uint64_t seed, bool is_traced, Upgrades upgrades)
-    : random_(seed), upgrades_(upgrades), upgrade_random_(~seed), trace_(is_traced),
+    : random_(seed), upgrades_(upgrades), upgrade_random_(~seed),
+      has_default_routes_(seed % 4 == 1), trace_(is_traced),
       network_(scheduler_, random_, [this](const Connection& connection, Side side) -> Host& {
           return side == Side::Node ? static_cast<Host&>(*nodes_.at(connection.node))
                                     : static_cast<Host&>(*routers_.at(connection.router));
@@ -50,6 +51,7 @@ void World::choose_shape() {
         options.restarts_gracefully = random_.one_in(4);
         options.has_route_refresh = !random_.one_in(4);
         options.has_ipv6 = !random_.one_in(5);
+        options.sends_default = has_default_routes_;
         routers_.push_back(
             std::make_unique<Router>(i, options, node_asn, scheduler_, network_, trace_));
         cmd::PeerEntry peer;
@@ -58,6 +60,7 @@ void World::choose_shape() {
         peer.session.open_hold = open_hold;
         peer.session.passive = options.dials && random_.one_in(4);
         peer.address = IpAddress::v4(0x0a000001U + static_cast<std::uint32_t>(i));
+        peer.default_route = has_default_routes_;
         peers_.push_back(peer);
     }
     for (std::size_t i = 0; i < 3; ++i) {
@@ -184,6 +187,9 @@ std::string World::difference() const {
         if (!node->is_running()) {
             return "node " + std::to_string(node->index()) + " does not run";
         }
+        if (std::string text = default_route_difference(*node); !text.empty()) {
+            return "node " + std::to_string(node->index()) + ": " + text;
+        }
         for (const cmd::PeerEntry& peer : node->config().peers) {
             if (std::string text = difference(*node, peer); !text.empty()) {
                 return "node " + std::to_string(node->index()) + ", " + peer.session.name + ": " +
@@ -192,6 +198,20 @@ std::string World::difference() const {
         }
     }
     return {};
+}
+
+std::string World::default_route_difference(const Node& node) {
+    vip::NextHops wanted;
+    for (const cmd::PeerEntry& peer : node.config().peers) {
+        if (peer.default_route && !node.is_drained(peer)) {
+            wanted.insert({*peer.address, "eth0"});
+        }
+    }
+    const vip::NextHops found = node.default_route();
+    // With all routers drained the last one stays, whichever it was.
+    return wanted.empty() || found == wanted
+               ? std::string()
+               : "the default route is " + to_string(found) + ", not " + to_string(wanted);
 }
 
 std::string World::difference(const Node& node, const cmd::PeerEntry& peer) const {
@@ -272,6 +292,9 @@ void World::stop_all() {
         }
         if (!node->has_only_foreign_addresses()) {
             throw Violation("a stopped node has left an address");
+        }
+        if (!node->default_route().empty()) {
+            throw Violation("a stopped node has left a default route");
         }
         for (const auto& router : routers_) {
             if (router->has_connection(node->index())) {

@@ -57,12 +57,14 @@ class World {
     /// Empty: every router knows what it should.
     [[nodiscard]] std::string difference() const;
     [[nodiscard]] std::string difference(const Node& node, const cmd::PeerEntry& peer) const;
+    [[nodiscard]] static std::string default_route_difference(const Node& node);
     void converge();
     void stop_all();
 
     Random random_;
     Upgrades upgrades_;
     Random upgrade_random_;
+    bool has_default_routes_; ///< routers send one, nodes want it
     Trace trace_;
     Scheduler scheduler_;
     Network network_;

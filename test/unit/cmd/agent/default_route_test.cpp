@@ -180,6 +180,23 @@ TEST_CASE(
     CHECK(stage.agent().default_routes().empty());
 }
 
+TEST_CASE("default_route: the last one stays also when a reload exchanges its router for another") {
+    Pair stage;
+    stage.unreachable = {"tor2", "tor3"};
+    stage.cut("tor2");
+    REQUIRE(stage.default_routes.at(ipv4) == via({"10.0.0.1"}));
+    Config config = two_routers();
+    config.peers[0] = make_peer("tor3", 3);
+    config.peers[0].default_route = true;
+    stage.agent().reload(config, stage.now());
+    stage.turn();
+    CHECK(stage.default_routes.at(ipv4) == via({"10.0.0.1"}));
+    stage.unreachable = {"tor2"};
+    stage.pass_time(3s);
+    stage.say("tor3", offer(3));
+    CHECK(stage.default_routes.at(ipv4) == via({"10.0.0.3"}));
+}
+
 TEST_CASE("default_route: a reload that sets it asks the routers for theirs again (RFC 2918)") {
     Config config = two_routers();
     config.peers[0].default_route = false;
