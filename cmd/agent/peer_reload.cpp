@@ -118,6 +118,13 @@ void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant no
     if (session != record.peer.config()) {
         record.peer.reconfigure(session, now);
     }
+    if (!entry.bfd) {
+        record.is_bfd_admin_down = false;
+        bfd_state(record, BfdState::Off, "BFD is switched off", now);
+    }
+    if (waits_for_bfd(record) && !record.peer.is_established()) {
+        record.peer.stop(bgp::wire::Cease::BfdDown, {}, now);
+    }
     start(record, now); // it may no longer have to wait for BFD
     if (keys.empty()) {
         return;

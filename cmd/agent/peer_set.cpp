@@ -12,11 +12,6 @@ template <class... Ts> struct Overload : Ts... {
     using Ts::operator()...;
 };
 
-[[nodiscard]] bool waits_for_bfd(const PeerRecord& record) {
-    return record.entry.bfd && record.entry.bfd->strict && record.bfd != BfdState::Up &&
-           record.bfd != BfdState::AdminDown && !record.is_bfd_admin_down;
-}
-
 [[nodiscard]] std::string families_text(const std::vector<Family>& families) {
     std::string text;
     for (const Family family : families) {
@@ -55,6 +50,11 @@ std::string_view to_string(BfdState state) {
     return "";
 }
 
+bool waits_for_bfd(const PeerRecord& record) {
+    return record.entry.bfd && record.entry.bfd->strict && record.bfd != BfdState::Up &&
+           record.bfd != BfdState::AdminDown && !record.is_bfd_admin_down;
+}
+
 void PeerSet::start(PeerRecord& record, Instant now) {
     if (record.refused.empty() && !waits_for_bfd(record)) {
         record.peer.start(now);
@@ -65,37 +65,53 @@ void PeerSet::bfd_state(std::string_view name,
                         BfdState state,
                         std::string_view diagnostic,
                         Instant now) {
-    PeerRecord* record = find(name);
-    if (record == nullptr || record->bfd == state) {
+    if (PeerRecord* record = find(name)) {
+        bfd_state(*record, state, diagnostic, now);
+    }
+}
+
+void PeerSet::bfd_state(PeerRecord& record,
+                        BfdState state,
+                        std::string_view diagnostic,
+                        Instant now) {
+    if (record.bfd == state) {
         return;
     }
-    const BfdState before = std::exchange(record->bfd, state);
+    const BfdState before = std::exchange(record.bfd, state);
+    const std::string& name = record.entry.session.name;
     if (state == BfdState::Up) {
-        record->bfd_was_up = true;
-        outbox_.event(now, "bfd.up", record->entry.session.name, "BFD session up");
+        record.bfd_was_up = true;
+        outbox_.event(now, "bfd.up", name, "BFD session up");
     } else if (before == BfdState::Up) {
-        outbox_.event(now,
-                      "bfd.down",
-                      record->entry.session.name,
-                      std::string(diagnostic.empty() ? to_string(state) : diagnostic));
+        outbox_.event(
+            now, "bfd.down", name, std::string(diagnostic.empty() ? to_string(state) : diagnostic));
     }
-    const bool is_strict = record->entry.bfd && record->entry.bfd->strict;
+    const bool is_strict = record.entry.bfd && record.entry.bfd->strict;
     if (is_strict && (state == BfdState::Up || state == BfdState::AdminDown)) {
-        start(*record, now);
+        start(record, now);
     }
-    // RFC 5882 §4.2: only Down counts, AdminDown does not; and only after it was Up, because a
-    // router may begin with BFD after BGP.
-    if (state != BfdState::Down || before == BfdState::AdminDown || !record->bfd_was_up) {
+    if (state == BfdState::Off) {
+        record.bfd_was_up = false; // the next BFD session begins with Down, and that is no fall
+    }
+    if (state == BfdState::Down) {
+        bfd_down(record, before, now);
+    }
+}
+
+// RFC 5882 §4.2: only Down counts, AdminDown does not; and only after it was Up, because a router
+// may begin with BFD after BGP.
+void PeerSet::bfd_down(PeerRecord& record, BfdState before, Instant now) {
+    const bool has_fallen =
+        before != BfdState::AdminDown && std::exchange(record.bfd_was_up, false);
+    if (record.is_bfd_admin_down) {
         return;
     }
-    record->bfd_was_up = false;
-    if (record->is_bfd_admin_down) {
-        return;
-    }
-    if (is_strict) {
-        record->peer.stop(bgp::wire::Cease::BfdDown, {}, now);
-    } else if (record->peer.is_established()) {
-        record->peer.reset(bgp::wire::Cease::BfdDown, {}, now);
+    const bool is_established = record.peer.is_established();
+    if (waits_for_bfd(record) && (has_fallen || !is_established)) {
+        // BGP may have been the first to end: nothing is tried again before BFD is up.
+        record.peer.stop(bgp::wire::Cease::BfdDown, {}, now);
+    } else if (has_fallen && is_established) {
+        record.peer.reset(bgp::wire::Cease::BfdDown, {}, now);
     }
 }
 
@@ -181,6 +197,8 @@ void PeerSet::collect(PeerRecord& record, Instant now) {
                                 if (!record.refused.empty()) {
                                     record.peer.stop(
                                         bgp::wire::Cease::OtherConfigurationChange, {}, now);
+                                } else if (waits_for_bfd(record)) {
+                                    record.peer.stop(bgp::wire::Cease::BfdDown, {}, now);
                                 }
                             },
                             [&](const bgp::PeerNotice& notice) {

@@ -63,6 +63,9 @@ struct PeerRecord {
 /// The same router, whatever its name.
 [[nodiscard]] bool is_same_router(const PeerEntry& a, const PeerEntry& b);
 
+/// With `bfd.strict` there is no session before BFD is up, unless the router has switched it off.
+[[nodiscard]] bool waits_for_bfd(const PeerRecord& record);
+
 class PeerSet {
   public:
     PeerSet(Outbox& outbox, std::uint64_t seed) : outbox_(outbox), seed_(seed) {}
@@ -129,6 +132,8 @@ class PeerSet {
     };
 
     void start(PeerRecord& record, Instant now);
+    void bfd_state(PeerRecord& record, BfdState state, std::string_view diagnostic, Instant now);
+    void bfd_down(PeerRecord& record, BfdState before, Instant now);
     void remove(std::unique_ptr<PeerRecord> record, Instant now);
     void reconfigure(PeerRecord& record, const PeerEntry& entry, Instant now);
     void collect(PeerRecord& record, Instant now);

@@ -91,6 +91,71 @@ TEST_CASE("CONTRACT 5: a reload that ends bfd strict starts the session") {
     CHECK(stage.route() != nullptr);
 }
 
+TEST_CASE("CONTRACT 2: with bfd strict a session that ended before BFD did waits for BFD again") {
+    Stage stage(bfd_config(true));
+    stage.turn();
+    bfd(stage, BfdState::Up);
+    REQUIRE(stage.route() != nullptr);
+    SUBCASE("the router's BGP ends first") {
+        stage.unreachable.insert("tor1");
+        stage.cut("tor1");
+        stage.pass_time(900ms);
+        bfd(stage, BfdState::Down);
+        stage.unreachable.clear();
+    }
+    SUBCASE("BFD was switched to strict in a session without it") {
+        stage.agent().reload(bfd_config(false), stage.now());
+        stage.turn();
+        bfd(stage, BfdState::Off);
+        bfd(stage, BfdState::Down);
+        stage.agent().reload(bfd_config(true), stage.now());
+        stage.turn();
+        CHECK(stage.route() != nullptr); // a session that works is not ended by a reload
+        stage.cut("tor1");
+    }
+    SUBCASE("strict comes while it connects") {
+        stage.agent().reload(bfd_config(false), stage.now());
+        stage.unreachable.insert("tor1");
+        stage.cut("tor1");
+        bfd(stage, BfdState::Down);
+        stage.agent().reload(bfd_config(true), stage.now());
+        stage.turn();
+        stage.unreachable.clear();
+    }
+    stage.pass_time(1min);
+    CHECK(stage.route() == nullptr);
+    bfd(stage, BfdState::Init);
+    CHECK(stage.route() == nullptr);
+    bfd(stage, BfdState::Up);
+    CHECK(stage.route() != nullptr);
+}
+
+TEST_CASE("RFC 5882 §4.2: a BFD session that begins anew has not fallen") {
+    Stage stage(bfd_config(false));
+    stage.turn();
+    bfd(stage, BfdState::Up);
+    bfd(stage, BfdState::Off); // off and on, or to another endpoint
+    bfd(stage, BfdState::Down);
+    CHECK(stage.routers.at("tor1").notifications.empty());
+    bfd(stage, BfdState::Init);
+    bfd(stage, BfdState::Up);
+    bfd(stage, BfdState::Down);
+    CHECK(stage.routers.at("tor1").notifications.size() == 1);
+}
+
+TEST_CASE("a peer that is renamed and without BFD in one reload has no BFD state left") {
+    Stage stage(bfd_config(false));
+    stage.turn();
+    bfd(stage, BfdState::Up);
+    Config next = make_config();
+    next.peers[0].session.name = "leaf1";
+    stage.agent().reload(next, stage.now());
+    stage.turn();
+    CHECK(stage.agent().peer("leaf1")->bfd == BfdState::Off);
+    CHECK(stage.count("bfd.down") == 1);
+    CHECK(stage.routers.at("leaf1").notifications.empty());
+}
+
 TEST_CASE("a peer whose transport is refused never connects until it can") {
     Stage stage;
     stage.agent().peer_refused("tor1", "this kernel has no TCP-AO", stage.now());
