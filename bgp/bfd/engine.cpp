@@ -53,7 +53,8 @@ Engine::receive(std::span<const std::uint8_t> payload, const Arrival& arrival, I
     }
     if (found == nullptr) {
         drop(Drop::NoSession, arrival);
-        return {};
+        const Entry* moved = by_source(arrival) == nullptr ? by_address(arrival) : nullptr;
+        return {0, {}, moved == nullptr ? 0 : moved->id};
     }
     if (!is_near(arrival.ttl, found->hops)) {
         drop(Drop::Ttl, arrival);
@@ -64,12 +65,15 @@ Engine::receive(std::span<const std::uint8_t> payload, const Arrival& arrival, I
         return {};
     }
     ++found->counters.received;
-    return {found->id, found->session.receive(*packet, arrival.at, now)};
+    return {found->id, found->session.receive(*packet, arrival.at, now), 0};
 }
 
 // Charged to the session whose peer sent it, so that the operator finds it there.
 void Engine::drop(Drop reason, const Arrival& arrival) {
     Entry* peer = by_source(arrival);
+    if (peer == nullptr) {
+        peer = by_address(arrival);
+    }
     Counters& counters = peer == nullptr ? stray_ : peer->counters;
     ++counters.dropped.at(static_cast<std::size_t>(reason));
 }
@@ -79,6 +83,13 @@ bool Engine::add(const Setup& setup, Instant now) {
         return other.gone_at && other.peer.address == setup.peer.address &&
                other.peer.is_multihop == setup.peer.is_multihop;
     });
+    if (entries_.size() == max_sessions) { // a goodbye is worth less than a session
+        const auto leaving = std::ranges::find_if(
+            entries_, [](const Entry& other) { return other.gone_at.has_value(); });
+        if (leaving != entries_.end()) {
+            entries_.erase(leaving);
+        }
+    }
     if (entries_.size() == max_sessions || setup.discriminator == 0 ||
         by_discriminator(setup.discriminator) != nullptr) {
         return false;
@@ -94,7 +105,7 @@ bool Engine::add(const Setup& setup, Instant now) {
 
 Outcome Engine::reconfigure(std::uint32_t id, const Timing& timing, Instant now) {
     Entry* found = entry(id);
-    return found == nullptr ? Outcome{} : Outcome{id, found->session.reconfigure(timing, now)};
+    return found == nullptr ? Outcome{} : Outcome{id, found->session.reconfigure(timing, now), 0};
 }
 
 Outcome Engine::remove(std::uint32_t id, Instant now) {
@@ -103,7 +114,7 @@ Outcome Engine::remove(std::uint32_t id, Instant now) {
         return {};
     }
     found->gone_at = now + found->session.farewell();
-    return {id, found->session.disable(now)};
+    return {id, found->session.disable(now), 0};
 }
 
 Outcome Engine::refresh(std::uint32_t id, Instant now) {
@@ -129,7 +140,7 @@ std::optional<Outcome> Engine::tick(Instant now) {
     for (Entry& due : entries_) {
         const auto deadline = due.session.next_deadline();
         if (deadline && *deadline <= now) {
-            return Outcome{due.id, due.session.tick(now)};
+            return Outcome{due.id, due.session.tick(now), 0};
         }
     }
     return std::nullopt;
@@ -191,6 +202,18 @@ Engine::Entry* Engine::by_discriminator(std::uint32_t discriminator) {
 Engine::Entry* Engine::by_source(const Arrival& arrival) {
     const auto found = std::ranges::find_if(
         entries_, [&arrival](const Entry& one) { return is_from(one.peer, arrival); });
+    return found == entries_.end() ? nullptr : &*found;
+}
+
+// On whatever interface: an address may move to another one. Link-local addresses mean nothing
+// without theirs.
+Engine::Entry* Engine::by_address(const Arrival& arrival) {
+    if (arrival.source.is_link_local()) {
+        return nullptr;
+    }
+    const auto found = std::ranges::find_if(entries_, [&arrival](const Entry& one) {
+        return one.peer.address == arrival.source && one.peer.is_multihop == arrival.is_multihop;
+    });
     return found == entries_.end() ? nullptr : &*found;
 }
 

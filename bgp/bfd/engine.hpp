@@ -61,6 +61,9 @@ struct Counters {
 struct Outcome {
     std::uint32_t session = 0; ///< id; 0: none
     Step step;
+    /// Of the session whose peer was heard on another interface than its own; 0: none. The packet
+    /// was dropped; when the session is not Up, its interface has to be looked up again.
+    std::uint32_t elsewhere = 0;
 };
 
 class Engine {
@@ -139,6 +142,7 @@ class Engine {
     [[nodiscard]] Entry* entry(std::uint32_t id);
     [[nodiscard]] Entry* by_discriminator(std::uint32_t discriminator);
     [[nodiscard]] Entry* by_source(const Arrival& arrival);
+    [[nodiscard]] Entry* by_address(const Arrival& arrival);
     void drop(Drop reason, const Arrival& arrival);
 
     std::uint64_t seed_;

@@ -11,6 +11,8 @@ namespace {
 
 /// RFC 5880 §6.8.3: the least transmit interval while the session is not Up.
 constexpr Interval slow_interval{1000000};
+/// AdminDown is told for at most this long.
+constexpr std::chrono::seconds longest_farewell{3};
 /// How often a delay of our own is remembered as the possible cause of a fall, in detection times.
 constexpr int delay_memory = 2;
 
@@ -224,8 +226,10 @@ Duration Session::farewell() const {
         return {};
     }
     // The peer's detection time; and at least until a second copy has left, should one get lost.
+    // DEVIATION RFC 5880 §6.8.16: no longer than it takes to say it three times. How long a stop
+    // takes is not for the peer to decide.
     const Duration detection = timing_.multiplier * transmit_interval();
-    return std::max<Duration>(detection, slow_interval);
+    return std::clamp<Duration>(detection, slow_interval, longest_farewell);
 }
 
 void Session::start_poll() {
@@ -283,6 +287,10 @@ bool Session::is_sending_periodically() const {
 }
 
 Duration Session::transmit_interval() const {
+    if (state_ == State::AdminDown) {
+        // DEVIATION RFC 5880 §6.8.7: whatever interval the peer asks for. These are the last few.
+        return slow_interval;
+    }
     return std::max(transmit_in_force_, remote_min_rx_);
 }
 

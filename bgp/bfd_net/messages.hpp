@@ -41,7 +41,33 @@ struct Command {
 };
 
 /// What of the system stands in the way of a session.
-enum class Obstacle : std::uint8_t { None, Listen, Open, Send };
+enum class Obstacle : std::uint8_t {
+    None,
+    Listen,
+    Open,
+    Send,
+    NoPlace, ///< bfd::max_sessions are there already: refused for good
+};
+
+/// Changes that the main loop has not been told, because it is behind: what it saw last and what is
+/// now, and a fall from Up in between, which must not get lost.
+struct Unreported {
+    std::optional<bfd::Change> change;
+    std::optional<bfd::Change> missed_fall;
+
+    void add(const bfd::Change& later) {
+        if (!change) {
+            change = later;
+            return;
+        }
+        if (change->from == bfd::State::Up && change->to == bfd::State::Down && !missed_fall) {
+            missed_fall = change;
+        }
+        const bfd::State from = change->from;
+        change = later;
+        change->from = from;
+    }
+};
 
 /// The state of a session: after each change, when an obstacle comes or goes, and about once a
 /// second for the figures.
@@ -49,6 +75,7 @@ struct Report {
     std::uint32_t id = 0;
     bool is_removed = false; ///< the last one
     std::optional<bfd::Change> change;
+    std::optional<bfd::Change> missed_fall; ///< before `change`
     bfd::SessionView view;
     bfd::Counters counters;
     Obstacle obstacle = Obstacle::None;

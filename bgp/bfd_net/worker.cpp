@@ -68,7 +68,7 @@ void Worker::execute(const Command& command, Instant now) {
         if (is_added) {
             slots_.push_back(std::move(slot));
         } else {
-            set_obstacle(slot, Obstacle::Open, ENOSPC);
+            set_obstacle(slot, Obstacle::NoPlace, ENOSPC);
             std::ignore = report(slot, true, now);
         }
         open_receivers(now);
@@ -122,19 +122,24 @@ void Worker::meet_deadlines() {
 }
 
 void Worker::act(const bfd::Outcome& outcome, Instant now) {
+    if (Slot* moved = find(outcome.elsewhere)) {
+        if (engine_.find(moved->id)->state() != bfd::State::Up) {
+            moved->sender.socket.close(); // the next packet looks for the interface again
+        }
+        return;
+    }
     Slot* slot = find(outcome.session);
     if (slot == nullptr) {
         return;
     }
     if (outcome.step.change) {
-        if (slot->unreported) { // the main loop is behind: what it saw last, and what is now
-            const bfd::State from = slot->unreported->from;
-            slot->unreported = outcome.step.change;
-            slot->unreported->from = from;
-        } else {
-            slot->unreported = outcome.step.change;
-        }
+        slot->unreported.add(*outcome.step.change);
         slot->is_news = true;
+        if (outcome.step.change->to == bfd::State::Down) {
+            // Our address may have moved to another interface, where the old socket goes on
+            // sending well, but nothing is heard.
+            slot->sender.socket.close();
+        }
         if (report(*slot, false, now)) {
             slot->is_news = false;
         }
@@ -156,12 +161,13 @@ void Worker::transmit(Slot& slot, const bfd::Packet& packet) {
     }
     const std::error_code error = send(slot.sender.socket.get(), bfd::encode(packet));
     engine_.count_sent(slot.id, !error);
-    if (!error || error == std::errc::connection_refused) {
-        return set_obstacle(slot, Obstacle::None, 0);
-    }
-    set_obstacle(slot, Obstacle::Send, error.value());
-    if (packet.state != bfd::State::Up) {
-        // The interface may have been made anew, or our address may be another now.
+    const bool is_refused = error == std::errc::connection_refused;
+    const bool is_sent = !error || is_refused;
+    set_obstacle(slot, is_sent ? Obstacle::None : Obstacle::Send, is_sent ? 0 : error.value());
+    // The interface may have been made anew, or our address may be another now; or none of ours was
+    // in the peer's subnet yet, and it is sent from another one.
+    const bool is_astray = slot.sender.interface == 0 && slot.endpoint.multihop == 0;
+    if (packet.state != bfd::State::Up && (!is_sent || is_astray)) {
         slot.sender.socket.close();
     }
 }
@@ -228,7 +234,8 @@ bool Worker::report(Slot& slot, bool is_removed, Instant now) {
     Report report;
     report.id = slot.id;
     report.is_removed = is_removed;
-    report.change = slot.unreported;
+    report.change = slot.unreported.change;
+    report.missed_fall = slot.unreported.missed_fall;
     if (const bfd::Session* session = engine_.find(slot.id)) {
         report.view = session->view();
         report.counters = *engine_.counters(slot.id);
@@ -239,7 +246,7 @@ bool Worker::report(Slot& slot, bool is_removed, Instant now) {
     if (!channel_.reports.push(report)) {
         return false;
     }
-    slot.unreported.reset();
+    slot.unreported = {};
     has_reported_ = true;
     return true;
 }

@@ -68,7 +68,7 @@ class Worker {
         std::uint32_t id = 0;
         Endpoint endpoint;
         Sender sender;
-        std::optional<bfd::Change> unreported;
+        Unreported unreported;
         bool is_news = false;
         Obstacle obstacle = Obstacle::None;
         int error = 0;

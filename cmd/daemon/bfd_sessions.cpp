@@ -56,8 +56,19 @@ std::string describe_obstacle(const Endpoint& endpoint, const Report& report) {
     case Obstacle::Open:
     case Obstacle::Send:
         return "cannot send to " + to_string(endpoint.peer) + ": " + error;
+    case Obstacle::NoPlace:
+        return "no session: there are " + std::to_string(bfd::max_sessions) +
+               " already, and no more are possible";
     }
     return {};
+}
+
+/// Of an unnumbered or link-local peer.
+decltype(Endpoint::device) device_of(const PeerEntry& entry) {
+    decltype(Endpoint::device) result{};
+    const std::string& device = entry.interface.empty() ? entry.scope : entry.interface;
+    device.copy(result.data(), result.size() - 1);
+    return result;
 }
 
 json::object packet_counts(const bfd::Counters& counters) {
@@ -102,14 +113,33 @@ void BfdSessions::reconcile() {
             wanted, [&](const auto& one) { return one.second == session.endpoint; });
         if (!is_wanted && !session.is_leaving) {
             session.is_leaving = true;
+            session.peer = present_name(session);
             service_.remove(session.id);
             agent_.bfd_admin_down(session.peer, false, read_clocks());
             agent_.bfd_state(session.peer, BfdState::Off, "BFD is switched off", read_clocks());
         }
     }
+    std::erase_if(sessions_, [](const Session& session) {
+        return session.is_leaving && session.last.is_removed; // it had found no place
+    });
     for (const auto& [entry, endpoint] : wanted) {
         want(*entry, endpoint);
     }
+}
+
+// The peer may have got another name in the same reload.
+std::string BfdSessions::present_name(const Session& session) const {
+    if (agent_.peer(session.peer)) {
+        return session.peer;
+    }
+    for (const PeerEntry& entry : agent_.config().peers) {
+        const std::string& name = entry.session.name;
+        if (peers_.address(name) == session.endpoint.peer &&
+            device_of(entry) == session.endpoint.device) {
+            return name;
+        }
+    }
+    return session.peer;
 }
 
 std::optional<Endpoint> BfdSessions::endpoint_of(const PeerEntry& entry) const {
@@ -121,8 +151,7 @@ std::optional<Endpoint> BfdSessions::endpoint_of(const PeerEntry& entry) const {
     endpoint.peer = *address;
     endpoint.local = entry.local_address;
     endpoint.multihop = entry.session.multihop;
-    const std::string& device = entry.interface.empty() ? entry.scope : entry.interface;
-    device.copy(endpoint.device.data(), endpoint.device.size() - 1);
+    endpoint.device = device_of(entry);
     return endpoint;
 }
 
@@ -151,12 +180,11 @@ void BfdSessions::on_report(const Report& report) {
     if (found == sessions_.end()) {
         return;
     }
-    if (!is_stopping_ && !found->is_leaving && !report.is_removed) {
+    if (!is_stopping_ && !found->is_leaving) {
         log_obstacle(*found, report);
-        const bool is_peer_admin_down = report.view.remote_state == bfd::State::AdminDown;
-        agent_.bfd_admin_down(found->peer, is_peer_admin_down, read_clocks());
-        agent_.bfd_state(
-            found->peer, to_bfd_state(report.view.state), describe(report), read_clocks());
+        if (!report.is_removed) {
+            tell(agent_, found->peer, report, read_clocks());
+        }
     }
     found->last = report;
     if (report.is_removed && found->is_leaving) {
@@ -241,6 +269,17 @@ json::object BfdSessions::details(const std::string& peer) const {
             {"worst_own_delay_ms", milliseconds(view.worst_delay)},
             {"packets", packet_counts(found->last.counters)},
             {"problem", problem.empty() ? json::value(nullptr) : json::value(problem)}};
+}
+
+void tell(Agent& agent, const std::string& peer, const Report& report, Now now) {
+    if (report.missed_fall && report.view.state != bfd::State::Down) {
+        Report fall = report;
+        fall.change = report.missed_fall;
+        agent.bfd_admin_down(peer, fall.change->is_peer_admin_down, now);
+        agent.bfd_state(peer, BfdState::Down, describe(fall), now);
+    }
+    agent.bfd_admin_down(peer, report.view.remote_state == bfd::State::AdminDown, now);
+    agent.bfd_state(peer, to_bfd_state(report.view.state), describe(report), now);
 }
 
 std::string describe(const Report& report) {

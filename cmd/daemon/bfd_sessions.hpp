@@ -64,6 +64,7 @@ class BfdSessions {
     };
 
     [[nodiscard]] std::optional<bgp::bfd_net::Endpoint> endpoint_of(const PeerEntry& entry) const;
+    [[nodiscard]] std::string present_name(const Session& session) const;
     void want(const PeerEntry& entry, const bgp::bfd_net::Endpoint& endpoint);
     void on_report(const bgp::bfd_net::Report& report);
     void log_obstacle(const Session& session, const bgp::bfd_net::Report& report);
@@ -75,6 +76,9 @@ class BfdSessions {
     bool is_stopping_ = false;
     bgp::bfd_net::Service service_;
 };
+
+/// What a report means for the agent; a fall that the session has got over since is told first.
+void tell(Agent& agent, const std::string& peer, const bgp::bfd_net::Report& report, Now now);
 
 /// Why a session is no longer up, and who was late: the router, or this very daemon.
 [[nodiscard]] std::string describe(const bgp::bfd_net::Report& report);

@@ -2,6 +2,7 @@
 """One BFD session between a node and a router, through all that can happen to it."""
 
 import json
+import os
 import signal
 
 from lab.capture import Capture
@@ -73,6 +74,7 @@ class BfdLife:
             ("the router's packets vanish: down by our own detection", self.router_silent),
             ("our packets vanish: the router signals down", self.node_silent),
             ("the link goes down and up", self.link_cut),
+            ("our address moves into a bridge and back", self.address_moves),
             ("the router's BFD is killed and started", self.router_restarted),
             ("our daemon is killed and started", self.node_restarted),
             ("our daemon stops: withdraw, Cease, AdminDown in this order", self.node_stopped),
@@ -207,6 +209,32 @@ class BfdLife:
         if self.path == "multihop":
             self.router_ns.ip("route", "replace", FAR_NODE, "via", "10.0.1.2")
         self.wait_up()
+
+    def address_moves(self):
+        if self.path != "ipv4":
+            return  # the others have it on no link, or no address of ours moves at once
+        self.node_ns.ip("link", "add", "bridge", "type", "bridge")
+        self.node_ns.ip("link", "set", "bridge", "up")
+        address = f"{self.here}/{self._prefix_length()}"
+        for before, after, port in (
+            ("router", "bridge", ("master", "bridge")),
+            ("bridge", "router", ("nomaster",)),
+        ):
+            self.arm()
+            # At once: our socket never notices, but what comes, comes from another interface.
+            batch = os.path.join(self.node.directory, "move")
+            with open(batch, "w") as file:
+                print("address del", address, "dev", before, file=file)
+                print("link set router", *port, file=file)
+                print("address add", address, "dev", after, file=file)
+            self.node_ns.ip("-batch", batch)
+            self.wait_down()
+            self.wait_up()
+
+    def _prefix_length(self):
+        shown = json.loads(self.node_ns.ip("-j", "address", "show", "dev", "router"))
+        found = (each for each in shown[0]["addr_info"] if each["local"] == self.here)
+        return next(found)["prefixlen"]
 
     def router_restarted(self):
         self.arm()

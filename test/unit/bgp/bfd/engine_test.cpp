@@ -65,11 +65,7 @@ TEST_CASE("RFC 5880 §6.8.6, RFC 5881 §3 and §5: every check that needs the se
         {"other source", first, arrival(stranger), Drop::NoSession, true},
         {"our discriminator, other source", later, arrival(stranger), Drop::NoSession, true},
         {"TTL 254", first, change([](Arrival& a) { a.ttl = 254; }), Drop::Ttl},
-        {"other interface",
-         first,
-         change([](Arrival& a) { a.interface = 3; }),
-         Drop::NoSession,
-         true},
+        {"other interface", first, change([](Arrival& a) { a.interface = 3; }), Drop::NoSession},
         {"port of multihop",
          first,
          change([](Arrival& a) { a.is_multihop = true; }),
@@ -89,6 +85,40 @@ TEST_CASE("RFC 5880 §6.8.6, RFC 5881 §3 and §5: every check that needs the se
             CHECK(engine.find(1)->state() == State::Down);
         }
     }
+}
+
+TEST_CASE("a peer that is heard on another interface is named, until its new one is known") {
+    Engine engine(1);
+    REQUIRE(engine.add(setup(), zero_hour));
+    Arrival moved = arrival();
+    moved.interface = 3;
+    const auto hello = bfd::encode(from_peer(State::Down, 0));
+    const bfd::Outcome lost = engine.receive(hello, moved, zero_hour);
+    CHECK(lost.session == 0);
+    CHECK(lost.elsewhere == 1);
+    CHECK(dropped(*engine.counters(1), Drop::NoSession) == 1);
+    CHECK(engine.receive(hello, arrival(stranger), zero_hour).elsewhere == 0);
+    engine.set_interface(1, 3);
+    CHECK(engine.receive(hello, moved, zero_hour).session == 1);
+    // Our discriminator wrong: that has nothing to do with the interface.
+    const auto wrong = bfd::encode(from_peer(State::Init, 43));
+    CHECK(engine.receive(wrong, moved, zero_hour).elsewhere == 0);
+}
+
+TEST_CASE("a session that says goodbye makes place for a new one, others do not") {
+    Engine engine(1);
+    Engine::Setup one = setup();
+    for (std::uint32_t id = 1; id <= bfd::max_sessions; ++id) {
+        one.id = one.discriminator = id;
+        one.peer.address = IpAddress::v4(0x0A000100 + id);
+        REQUIRE(engine.add(one, zero_hour));
+    }
+    one.id = one.discriminator = 1000;
+    one.peer.address = stranger;
+    CHECK_FALSE(engine.add(one, zero_hour));
+    std::ignore = engine.remove(7, zero_hour);
+    CHECK(engine.add(one, zero_hour));
+    CHECK(engine.find(7) == nullptr);
 }
 
 TEST_CASE("RFC 5880 §6.8.6: authentication is refused, for it is not configured") {

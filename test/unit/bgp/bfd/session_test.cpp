@@ -315,9 +315,22 @@ TEST_CASE("RFC 5880 §6.8.16: AdminDown is told at once and again, with diagnost
     REQUIRE(again.size() == 1);
     CHECK(again[0].second.state == State::AdminDown);
     CHECK(in_state(State::Down).session.farewell() == 0s);
+}
+
+TEST_CASE("a peer that wants packets rarely is told AdminDown no later than any other") {
     Bench slow(Timing{Interval{1000000}, Interval{1000000}, 5});
     slow.bring_up();
-    CHECK(slow.session.farewell() == 5s);
+    CHECK(slow.session.farewell() == 3s);
+    Packet rare = from_peer(State::Up, ours);
+    rare.required_min_rx = Interval{20000000};
+    std::ignore = slow.hear(rare);
+    CHECK(slow.session.farewell() == 3s);
+    std::ignore = slow.session.disable(slow.now);
+    const auto again = slow.run(slow.session.farewell());
+    CHECK(again.size() >= 2);
+    for (const auto& [at, packet] : again) {
+        CHECK(packet.state == State::AdminDown);
+    }
 }
 
 TEST_CASE("a late wake-up with the peer's packets in the socket is no silence") {
