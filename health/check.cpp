@@ -174,6 +174,10 @@ void Check::adopt(Verdict verdict, Instant now) {
     reason_ = std::move(verdict.reason);
 }
 
+bool Check::has_own_verdict() const {
+    return state_ != State::Unknown && !is_inherited_;
+}
+
 Verdict Check::verdict() const {
     return {.state = state_, .is_demoted = is_demoted_, .reason = reason_};
 }

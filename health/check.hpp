@@ -72,6 +72,8 @@ class Check {
     /// Reload and upgrade: a new check takes over a verdict until its own rise or fall is reached.
     void adopt(Verdict verdict, Instant now);
     [[nodiscard]] Verdict verdict() const;
+    /// Reached by its own runs since it was made or changed; false while it only took one over.
+    [[nodiscard]] bool has_own_verdict() const;
 
     [[nodiscard]] State state() const;
     [[nodiscard]] Instant since() const;

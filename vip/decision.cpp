@@ -86,6 +86,9 @@ wants_address(const Conditions& conditions, const VipConfig& config, RouteMode m
     if (!conditions.session_problem.empty()) {
         return "healthy, but " + conditions.session_problem;
     }
+    if (conditions.lacks_carried_address) {
+        return "healthy, but " + conditions.address_problem;
+    }
     return "healthy, its route is about to be sent";
 }
 

@@ -65,7 +65,9 @@ struct Conditions {
     bool may_release = true;
     std::vector<Presence> addresses; ///< in the order of the configuration
     bool has_session = false;        ///< a session that can carry one of its prefixes
-    bool is_sent = false;            ///< one prefix at least has been sent to one peer
+    /// There are such sessions, but each address that one of them could carry is absent.
+    bool lacks_carried_address = false;
+    bool is_sent = false; ///< one prefix at least has been sent to one peer
     std::string health_reason;
     std::string drain_reason;
     std::string address_problem;

@@ -81,7 +81,7 @@ class Worker {
             transfer_socket(archive, 3, sender.socket);
             archive.field(4, sender.port);
             archive.field(5, sender.interface);
-            archive.choice(6, obstacle, Obstacle::Send);
+            archive.choice(6, obstacle, Obstacle::NoPlace);
             archive.field(7, error);
             if constexpr (Archive::is_loading) {
                 is_news = true;

@@ -22,7 +22,7 @@ Agent::Impl::Impl(Config configured, vip::DrainState restored, std::uint64_t see
       end_of_rib_at(now.monotonic + end_of_rib_patience), last_turn(now.monotonic) {
     peers.replace(config, speaker(), now.monotonic);
     configure_checks({}, now.monotonic);
-    configure_vips(now.monotonic);
+    configure_vips({}, now.monotonic);
     expire_holds(now);
 }
 
@@ -172,7 +172,7 @@ void Agent::persisted(std::string_view error, Now now) {
                             "the drain state does not survive a restart: " + std::string(error),
                             {{"level", "error"}});
     }
-    impl_->persisted();
+    impl_->persisted(now.monotonic);
 }
 
 void Agent::flows_counted(const std::map<IpAddress, vip::FlowCount>& flows, Now now) {

@@ -95,7 +95,9 @@ void CheckSet::finished(std::uint64_t id, const health::Result& result, Instant 
     CheckInstance& instance = *found->second;
     const health::State before = instance.check.state();
     const std::uint32_t weight_before = instance.check.weight();
-    if (instance.check.finished(result, now) || instance.check.weight() != weight_before) {
+    const bool was_own = instance.check.has_own_verdict();
+    if (instance.check.finished(result, now) || instance.check.weight() != weight_before ||
+        instance.check.has_own_verdict() != was_own) {
         changed(instance, before, now);
     }
     service(instance, now);

@@ -60,7 +60,8 @@ class CheckSet {
     /// No run is started any more, those under way are cancelled.
     void stop();
 
-    /// Names whose state, weight or scope has changed since the last call, sorted.
+    /// Names whose state, weight or scope has changed since the last call, or which have reached a
+    /// verdict of their own; sorted.
     [[nodiscard]] std::set<std::string> take_changed();
 
     [[nodiscard]] bool all_have_verdict() const { return without_verdict_ == 0; }

@@ -87,7 +87,9 @@ void describe_vips(const Config& before, const Config& after, std::vector<std::s
         const auto old =
             by_name != before.vips.end()
                 ? by_name
-                : std::ranges::find(before.vips, vip.addresses, &vip::VipConfig::addresses);
+                : std::ranges::find_if(before.vips, [&](const vip::VipConfig& old_vip) {
+                      return has_same_addresses(old_vip, vip);
+                  });
         if (old == before.vips.end()) {
             lines.push_back("vip " + vip.name + ": added, announced once its checks are up");
             continue;
@@ -115,8 +117,9 @@ void describe_vips(const Config& before, const Config& after, std::vector<std::s
     for (const vip::VipConfig& vip : before.vips) {
         const bool is_kept =
             std::ranges::find(after.vips, vip.name, &vip::VipConfig::name) != after.vips.end() ||
-            std::ranges::find(after.vips, vip.addresses, &vip::VipConfig::addresses) !=
-                after.vips.end();
+            std::ranges::any_of(after.vips, [&](const vip::VipConfig& next) {
+                return has_same_addresses(next, vip);
+            });
         if (!is_kept) {
             lines.push_back("vip " + vip.name + ": withdrawn, then its addresses are taken off");
         }

@@ -14,15 +14,6 @@ using namespace std::chrono_literals;
 /// A drain file that was refused is asked about again this often.
 constexpr auto file_retry = 10s;
 
-[[nodiscard]] std::vector<std::string> addresses_of(const vip::VipConfig& config) {
-    std::vector<std::string> texts;
-    texts.reserve(config.addresses.size());
-    for (const Prefix& prefix : config.addresses) {
-        texts.push_back(to_string(prefix));
-    }
-    return texts;
-}
-
 [[nodiscard]] std::string describe_hold(const vip::Hold& hold) {
     std::string text = hold.reason.empty() ? "" : ": " + hold.reason;
     return hold.author.empty() ? text : text + " (by " + hold.author + ")";
@@ -52,7 +43,7 @@ void Agent::Impl::persist() {
     outbox.outputs.emplace_back(Persist{drains});
 }
 
-void Agent::Impl::persisted() {
+void Agent::Impl::persisted(Instant now) {
     if (unwritten.empty()) {
         return;
     }
@@ -62,6 +53,13 @@ void Agent::Impl::persisted() {
     if (unwritten.empty()) {
         std::erase_if(runs, [&](const auto& run) { return !is_held(run.first); });
     }
+    // While the disk was written, the other node may have gone: those that leave in this turn are
+    // asked about now, the others at the end of GRACEFUL_SHUTDOWN.
+    ask_again(
+        [&](const VipRecord& record, const HolderKey& key) {
+            return record.drain.step == vip::DrainStep::None && !begins_with_gshut(record, key);
+        },
+        now);
     mark_all();
 }
 
@@ -90,17 +88,7 @@ std::optional<HolderKey> Agent::Impl::holder_of(const vip::VipConfig& config_of_
     if (file_holds) {
         return HolderKey{HolderKey::Kind::File, {}};
     }
-    // A VIP drain follows name and addresses.
-    if (state.vips.contains(config_of_vip.name)) {
-        return HolderKey{HolderKey::Kind::Vip, config_of_vip.name};
-    }
-    if (state.vips.empty()) {
-        return std::nullopt;
-    }
-    const std::vector<std::string> addresses_text = addresses_of(config_of_vip);
-    const auto found = std::ranges::find_if(state.vips, [&](const auto& item) {
-        return !item.second.addresses.empty() && item.second.addresses == addresses_text;
-    });
+    const auto found = find_hold(state.vips, config_of_vip);
     return found == state.vips.end() ? std::nullopt
                                      : std::optional(HolderKey{HolderKey::Kind::Vip, found->first});
 }
@@ -256,14 +244,28 @@ void Agent::Impl::advance_holders(Now now) {
     if (asking.empty()) {
         return;
     }
+    ask_again(
+        [&](VipRecord& record, const HolderKey& key) {
+            if (!asking.contains(key)) {
+                return false;
+            }
+            mark(record);
+            return true;
+        },
+        now.monotonic);
+}
+
+// `keep_last` for the second time, right before the withdraw.
+void Agent::Impl::ask_again(const std::function<bool(VipRecord&, const HolderKey&)>& leaves_now,
+                            Instant now) {
     std::map<HolderKey, Refusal> refused;
     for (VipRecord* record : order) {
         const std::optional<HolderKey> holder = holder_of(record->config, effective);
-        if (!holder || !asking.contains(*holder)) {
+        if (!holder || !leaves_now(*record, *holder) || refused.contains(*holder)) {
             continue;
         }
-        mark(*record);
-        if (runs.at(*holder).is_forced || refused.contains(*holder)) {
+        const auto run = runs.find(*holder);
+        if (run == runs.end() || run->second.is_forced) {
             continue;
         }
         if (auto reason = refuses(*record, true)) {
@@ -271,7 +273,7 @@ void Agent::Impl::advance_holders(Now now) {
         }
     }
     for (const auto& [key, refusal] : refused) {
-        cancel(key, refusal, now.monotonic);
+        cancel(key, refusal, now);
     }
 }
 
@@ -315,11 +317,16 @@ void Agent::Impl::enter(VipRecord& record, vip::DrainStep step, Instant now) {
     }
 }
 
+bool Agent::Impl::begins_with_gshut(const VipRecord& record, const HolderKey& holder) const {
+    const auto run = runs.find(holder);
+    return record.is_exposed && record.decision.mode == vip::RouteMode::Normal &&
+           config.drain.gshut.count() > 0 && (run == runs.end() || !run->second.is_confirmed);
+}
+
 void Agent::Impl::begin_drain(VipRecord& record, const HolderKey& holder, Instant now) {
     HolderRun& run = runs[holder];
     record.drain.outcome = DrainOutcome::Running;
-    if (record.is_exposed && record.decision.mode == vip::RouteMode::Normal &&
-        config.drain.gshut.count() > 0 && !run.is_confirmed) {
+    if (begins_with_gshut(record, holder)) {
         enter(record, vip::DrainStep::GracefulShutdown, now);
         run.gshut_until = run.gshut_until.value_or(now + config.drain.gshut);
         return;

@@ -2,6 +2,7 @@
 // `drain` and `undrain` as operators ask for them: checked as a whole, refused as a whole, written
 // to disk before anything else happens.
 #include <algorithm>
+#include <chrono>
 
 #include "cmd/agent/impl.hpp"
 
@@ -31,10 +32,24 @@ constexpr unsigned conflict = 409;
     return hold;
 }
 
-/// A second drain joins the first: it keeps since when and by whom, and takes a new end or reason.
-void join(vip::Hold& hold, const vip::Hold& later) {
-    hold.until = later.until ? later.until : hold.until;
-    hold.reason = later.reason.empty() ? hold.reason : later.reason;
+/// "1 h 5 min 3 s", rounded up.
+[[nodiscard]] std::string length_text(vip::WallTime::duration length) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(length).count();
+    std::string text;
+    const auto add = [&](std::int64_t count, std::string_view unit) {
+        if (count > 0) {
+            text += (text.empty() ? "" : " ") + std::to_string(count) + " " + std::string(unit);
+        }
+    };
+    add(seconds / 3600, "h");
+    add(seconds / 60 % 60, "min");
+    add(seconds % 60, "s");
+    return text.empty() ? "0 s" : text;
+}
+
+[[nodiscard]] std::string end_of(const vip::Hold& hold, Now now) {
+    return hold.until ? "it ends in " + length_text(*hold.until - now.wall)
+                      : "it ends with `anyvip undrain`";
 }
 
 } // namespace
@@ -78,9 +93,18 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
         reply.notes.emplace_back("dry run: nothing was changed");
         return reply;
     }
+    const vip::DrainState before = drains;
     hold(request, make_hold(request, now));
-    if (reply.changed.empty()) {
-        reply.notes.emplace_back("already drained; joined");
+    const auto note_end = [&](const std::string& what, const vip::Hold& held) {
+        reply.notes.push_back(what + " is drained already; joined: " + end_of(held, now));
+    };
+    if (is_node && (before.node || reply.changed.empty())) {
+        note_end("the node", *drains.node);
+    }
+    for (const std::string& name : request.vips) {
+        if (before.vips.contains(name) || reply.changed.empty()) {
+            note_end(name, drains.vips.at(name).hold);
+        }
     }
     persist();
     return reply;
@@ -107,10 +131,7 @@ void Agent::Impl::hold(const vip::DrainRequest& request, const vip::Hold& hold) 
         const bool is_new = !drains.vips.contains(name);
         note_run({HolderKey::Kind::Vip, name}, is_new);
         vip::DrainState::VipHold& held = drains.vips[name];
-        held.addresses.clear();
-        for (const Prefix& prefix : find_vip(name)->config.addresses) {
-            held.addresses.push_back(to_string(prefix));
-        }
+        held.addresses = addresses_of(find_vip(name)->config);
         if (is_new) {
             held.hold = hold;
         } else {
@@ -127,8 +148,12 @@ vip::DrainReply Agent::Impl::drain_peer(const vip::DrainRequest& request, Now no
     const bool is_new = !drains.peers.contains(request.peer);
     if (is_new) {
         reply.changed.push_back(request.peer);
+        if (std::string names = only_at(request.peer); !names.empty()) {
+            reply.notes.push_back("no other router has the routes of " + std::move(names) +
+                                  ": out of service here while " + request.peer + " is drained");
+        }
     } else {
-        reply.notes.emplace_back("already drained; joined");
+        reply.notes.push_back(request.peer + " is drained already; joined");
     }
     if (request.dry_run) {
         reply.notes.emplace_back("dry run: nothing was changed");
@@ -139,9 +164,37 @@ vip::DrainReply Agent::Impl::drain_peer(const vip::DrainRequest& request, Now no
         drains.peers.emplace(request.peer, hold);
     } else {
         join(drains.peers.at(request.peer), hold);
+        reply.notes.back() += ": " + end_of(drains.peers.at(request.peer), now);
     }
     persist();
     return reply;
+}
+
+/// The VIPs that no other router in use announces.
+std::string Agent::Impl::only_at(const std::string& peer) const {
+    constexpr std::size_t most_named = 5;
+    std::string names;
+    std::size_t count = 0;
+    for (const VipRecord* record : order) {
+        const auto has_route = [&](const PeerRecord* router) {
+            return std::ranges::any_of(record->addresses, [&](const AddressSlot* slot) {
+                return router->peer.is_advertised(slot->prefix);
+            });
+        };
+        bool is_here = false;
+        bool is_elsewhere = false;
+        for (const PeerRecord* router : record->peers) {
+            const std::string& name = router->entry.session.name;
+            is_here = is_here || (name == peer && has_route(router));
+            is_elsewhere =
+                is_elsewhere || (name != peer && !drains.peers.contains(name) && has_route(router));
+        }
+        if (is_here && !is_elsewhere && ++count <= most_named) {
+            names += (names.empty() ? "" : ", ") + record->config.name;
+        }
+    }
+    return count <= most_named ? names
+                               : names + " and " + std::to_string(count - most_named) + " more";
 }
 
 vip::DrainReply Agent::Impl::undrain(const vip::UndrainRequest& request, Now) {
@@ -193,10 +246,12 @@ void Agent::Impl::undrain_vips(const vip::UndrainRequest& request, vip::DrainRep
             reply.changed.push_back(name);
         }
         auto holder = record == nullptr ? std::nullopt : holder_of(record->config, drains);
-        if (holder && holder->kind == HolderKey::Kind::Vip) {
-            // Held under the name that it had before.
+        while (holder && holder->kind == HolderKey::Kind::Vip) {
+            // Held under a name that it had before.
             drains.vips.erase(holder->vip);
-            reply.changed.push_back(name);
+            if (reply.changed.empty() || reply.changed.back() != name) {
+                reply.changed.push_back(name);
+            }
             holder = holder_of(record->config, drains);
         }
         if (holder) {

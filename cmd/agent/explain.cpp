@@ -25,14 +25,17 @@ constexpr auto traffic_expected_within = 60s;
 }
 
 void explain_checks(const VipRecord& record, std::vector<vip::Condition>& conditions) {
-    for (const auto& instances : record.checks) {
-        for (const CheckInstance* instance : instances) {
+    for (std::size_t i = 0; i < record.checks.size(); ++i) {
+        for (const CheckInstance* instance : record.checks[i]) {
             const health::Check& check = instance->check;
-            const bool is_up = check.state() == health::State::Up;
+            const auto stand_in = stand_in_for(record, record.config.checks[i], check);
+            const bool is_up = stand_in.value_or(check.state()) == health::State::Up;
+            const std::string reason =
+                stand_in ? "the verdict from before the reload, until its own" : check.reason();
             conditions.push_back(
                 {"check " + instance->label,
-                 std::string(health::to_string(check.state())) +
-                     (check.reason().empty() ? "" : ": " + check.reason()),
+                 std::string(health::to_string(stand_in.value_or(check.state()))) +
+                     (reason.empty() ? "" : ": " + reason),
                  is_up,
                  check.since(),
                  check.transitions().empty() ? "" : check.transitions().back().reason,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,6 +52,28 @@ struct HolderRun {
         archive.field(4, gshut_until);
     }
 };
+
+/// A VIP of the new configuration, and what it was before the reload; a new one: the same.
+struct Succession {
+    vip::VipConfig before;
+    VipRecord* record = nullptr;
+    bool is_new = false;
+};
+
+/// Whatever their order; by that a VIP with another name is the same.
+[[nodiscard]] bool has_same_addresses(const vip::VipConfig& a, const vip::VipConfig& b);
+
+using VipHolds = std::map<std::string, vip::DrainState::VipHold>;
+
+/// As a hold on disk has them.
+[[nodiscard]] std::vector<std::string> addresses_of(const vip::VipConfig& config);
+/// A VIP drain follows name and addresses: the hold of this name, or of the same addresses in
+/// whatever order.
+[[nodiscard]] VipHolds::const_iterator find_hold(const VipHolds& holds,
+                                                 const vip::VipConfig& config);
+/// A second drain joins the first: it keeps since when and by whom, takes a new reason, and the
+/// later end counts, because neither operator wants it back before.
+void join(vip::Hold& hold, const vip::Hold& later);
 
 struct Refusal {
     std::string vip;
@@ -109,6 +132,7 @@ struct Agent::Impl {
     [[nodiscard]] vip::DrainReply drain(const vip::DrainRequest& request, Now now);
     void hold(const vip::DrainRequest& request, const vip::Hold& hold);
     [[nodiscard]] vip::DrainReply drain_peer(const vip::DrainRequest& request, Now now);
+    [[nodiscard]] std::string only_at(const std::string& peer) const;
     [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain_peer(const vip::UndrainRequest& request);
     void undrain_all(vip::DrainReply& reply);
@@ -116,8 +140,11 @@ struct Agent::Impl {
     void persist();
 
     // ---- drain_control.cpp: what drains do ----
-    void persisted();
+    void persisted(Instant now);
     void advance_holders(Now now);
+    void ask_again(const std::function<bool(VipRecord&, const HolderKey&)>& leaves_now,
+                   Instant now);
+    [[nodiscard]] bool begins_with_gshut(const VipRecord& record, const HolderKey& holder) const;
     void expire_holds(Now now);
     void advance_drain_file(Instant now);
     void cancel(const HolderKey& key, const Refusal& refusal, Instant now);
@@ -139,14 +166,20 @@ struct Agent::Impl {
 
     // ---- reload.cpp ----
     void reload(Config next, Now now);
-    [[nodiscard]] std::map<std::string, health::Verdict> inherited_verdicts() const;
+    [[nodiscard]] health::State verdict_before(const vip::VipConfig& next) const;
     void configure_checks(const std::map<std::string, std::string>& renamed, Instant now);
-    void configure_vips(Instant now);
+    void configure_vips(const std::map<std::string, std::string>& renamed_checks, Instant now);
+    void inherit(const Succession& succession,
+                 const std::map<std::string, std::string>& renamed_checks);
     void configure_vip(VipRecord& record, const vip::VipConfig& next, Instant now);
     void bind(VipRecord& record, Instant now);
     void remove_vip(VipRecord& record, Instant now);
     void withdraw(const Prefix& prefix);
+
+    // ---- drain_reload.cpp: holds follow what they hold ----
     void rename_holds(const std::string& from, const std::string& to);
+    void follow_vips(const std::vector<Succession>& successions);
+    void follow_runs(const std::map<std::string, std::string>& names);
 
     // ---- views.cpp, explain.cpp ----
     [[nodiscard]] VipView view_of(const VipRecord& record, Instant now) const;

@@ -36,6 +36,16 @@ namespace {
     return renamed;
 }
 
+[[nodiscard]] std::optional<health::Verdict> adopted_from(const std::set<health::State>& verdicts) {
+    if (verdicts.size() != 1 || *verdicts.begin() == health::State::Unknown) {
+        return std::nullopt;
+    }
+    health::Verdict verdict;
+    verdict.state = *verdicts.begin();
+    verdict.reason = "new; the verdict of its VIPs until its own";
+    return verdict;
+}
+
 /// What may still come for a VIP that loses its addresses: it is withdrawn now, or was before.
 [[nodiscard]] vip::TrafficWatch traffic_left(const VipRecord& record, Instant now) {
     if (!record.is_exposed) {
@@ -47,6 +57,10 @@ namespace {
 }
 
 } // namespace
+
+bool has_same_addresses(const vip::VipConfig& a, const vip::VipConfig& b) {
+    return std::ranges::is_permutation(a.addresses, b.addresses);
+}
 
 void Agent::Impl::reload(Config next, Now now) {
     if (stopping != Stop::None) {
@@ -73,81 +87,60 @@ void Agent::Impl::reload(Config next, Now now) {
     config = std::move(next);
     peers.replace(config, speaker(), now.monotonic);
     configure_checks(renamed, now.monotonic);
-    configure_vips(now.monotonic);
+    configure_vips(renamed, now.monotonic);
     outbox.event(
         now.monotonic, "config.reloaded", config.node.name, "the new configuration is in force");
 }
 
-void Agent::Impl::rename_holds(const std::string& from, const std::string& to) {
-    auto held = drains.peers.extract(from);
-    if (held.empty()) {
-        return;
+// Unknown: a VIP that was not there, or had none yet.
+health::State Agent::Impl::verdict_before(const vip::VipConfig& next) const {
+    if (const auto named = by_name.find(next.name); named != by_name.end()) {
+        return named->second->health.state;
     }
-    held.key() = to;
-    drains.peers.insert(std::move(held));
-    if (auto acting = effective.peers.extract(from); !acting.empty()) {
-        acting.key() = to;
-        effective.peers.insert(std::move(acting));
-    }
-    persist();
+    const auto found = next.addresses.empty() ? by_address.end()
+                                              : by_address.find(next.addresses.front().address());
+    const bool is_renamed =
+        found != by_address.end() && has_same_addresses(found->second->config, next) &&
+        std::ranges::find(config.vips, found->second->config.name, &vip::VipConfig::name) ==
+            config.vips.end();
+    return is_renamed ? found->second->health.state : health::State::Unknown;
 }
 
-// A reload never withdraws a VIP: a new check begins with the verdict its VIP has, under whatever
-// name.
-std::map<std::string, health::Verdict> Agent::Impl::inherited_verdicts() const {
-    std::set<std::string_view> names;
-    for (const vip::VipConfig& next : config.vips) {
-        names.insert(next.name);
-    }
-    std::map<std::string, health::Verdict> verdicts;
-    for (const vip::VipConfig& next : config.vips) {
-        const auto named = by_name.find(next.name);
-        const VipRecord* record = named == by_name.end() ? nullptr : named->second;
-        if (record == nullptr && !next.addresses.empty()) {
-            const auto found = by_address.find(next.addresses.front().address());
-            const bool is_renamed = found != by_address.end() &&
-                                    found->second->config.addresses == next.addresses &&
-                                    !names.contains(found->second->config.name);
-            record = is_renamed ? found->second : nullptr;
-        }
-        if (record == nullptr || record->health.state == health::State::Unknown) {
-            continue;
-        }
-        for (const std::string& check : next.checks) {
-            health::Verdict& verdict = verdicts[check];
-            if (verdict.state != health::State::Up) {
-                verdict.state = record->health.state;
-                verdict.reason =
-                    "new; the verdict of VIP " + record->config.name + " until its own";
-            }
-        }
-    }
-    return verdicts;
-}
-
+// A reload never withdraws a VIP: a new check begins with the verdict of its VIPs, if they agree.
 void Agent::Impl::configure_checks(const std::map<std::string, std::string>& renamed, Instant now) {
-    const std::map<std::string, health::Verdict> inherited = inherited_verdicts();
-    std::map<CheckSet::Key, CheckSet::Wanted> wanted;
+    std::map<std::string_view, const health::CheckConfig*> with_vip;
     for (const health::CheckConfig& check : config.checks) {
-        const auto found = inherited.find(check.name);
-        const auto adopted = found == inherited.end() ? std::nullopt : std::optional(found->second);
-        if (!health::uses_vip(check.target)) {
-            wanted[{check.name, std::nullopt}] = {check, std::nullopt, adopted};
-            continue;
+        if (health::uses_vip(check.target)) {
+            with_vip.emplace(check.name, &check);
         }
-        for (const vip::VipConfig& vip : config.vips) {
-            if (!uses(vip, check.name)) {
+    }
+    std::map<std::string_view, std::set<health::State>> verdicts;
+    std::map<CheckSet::Key, CheckSet::Wanted> wanted;
+    for (const vip::VipConfig& vip : config.vips) {
+        const health::State verdict = verdict_before(vip);
+        for (const std::string& name : vip.checks) {
+            verdicts[name].insert(verdict);
+            const auto check = with_vip.find(name);
+            if (check == with_vip.end()) {
                 continue;
             }
             for (const Prefix& prefix : vip.addresses) {
-                wanted[{check.name, prefix.address()}] = {check, prefix.address(), adopted};
+                wanted[{name, prefix.address()}] = {
+                    *check->second, prefix.address(), adopted_from({verdict})};
             }
+        }
+    }
+    for (const health::CheckConfig& check : config.checks) {
+        if (!with_vip.contains(check.name)) {
+            wanted[{check.name, std::nullopt}] = {
+                check, std::nullopt, adopted_from(verdicts[check.name])};
         }
     }
     checks.replace(wanted, renamed, now);
 }
 
-void Agent::Impl::configure_vips(Instant now) {
+void Agent::Impl::configure_vips(const std::map<std::string, std::string>& renamed_checks,
+                                 Instant now) {
     std::vector<VipRecord*> before = std::exchange(order, {});
     const auto take = [&](const auto& matches) -> VipRecord* {
         const auto found = std::ranges::find_if(
@@ -165,7 +158,7 @@ void Agent::Impl::configure_vips(Instant now) {
         if (kept[i] == nullptr) {
             // A VIP renamed with the same addresses is the same VIP.
             kept[i] = take(
-                [&](const VipRecord& record) { return record.config.addresses == next.addresses; });
+                [&](const VipRecord& record) { return has_same_addresses(record.config, next); });
         }
     }
     for (VipRecord* record : before) {
@@ -173,6 +166,8 @@ void Agent::Impl::configure_vips(Instant now) {
             remove_vip(*record, now);
         }
     }
+    std::vector<Succession> successions;
+    successions.reserve(kept.size());
     for (std::size_t i = 0; i < kept.size(); ++i) {
         if (kept[i] == nullptr) {
             auto made = std::make_unique<VipRecord>();
@@ -180,7 +175,9 @@ void Agent::Impl::configure_vips(Instant now) {
             made->config = config.vips[i];
             made->since = now;
             kept[i] = vips.emplace(made->id, std::move(made)).first->second.get();
+            successions.push_back({config.vips[i], kept[i], true});
         } else {
+            successions.push_back({kept[i]->config, kept[i], false});
             configure_vip(*kept[i], config.vips[i], now);
         }
     }
@@ -195,7 +192,36 @@ void Agent::Impl::configure_vips(Instant now) {
         prefixes.insert(record->config.addresses.begin(), record->config.addresses.end());
     }
     peers.watch(prefixes);
+    if (reload_count > 0) {
+        for (const Succession& succession : successions) {
+            inherit(succession, renamed_checks);
+        }
+        follow_vips(successions);
+    }
     mark_all();
+}
+
+// What the checks share cannot hold the verdict of each VIP: one that is up stays up, one that is
+// down or new does not rise by what others were.
+void Agent::Impl::inherit(const Succession& succession,
+                          const std::map<std::string, std::string>& renamed_checks) {
+    VipRecord& record = *succession.record;
+    const auto before = std::exchange(record.inherited, {});
+    for (std::size_t i = 0; i < record.config.checks.size(); ++i) {
+        const std::string& name = record.config.checks[i];
+        const auto alias = renamed_checks.find(name);
+        const std::string& old_name = alias == renamed_checks.end() ? name : alias->second;
+        const bool is_new = succession.is_new || !uses(succession.before, old_name);
+        const bool has_verdict =
+            std::ranges::none_of(record.checks[i], [](const CheckInstance* instance) {
+                return instance->check.state() == health::State::Unknown;
+            });
+        if (const auto found = before.find(old_name); !is_new && found != before.end()) {
+            record.inherited.emplace(name, found->second);
+        } else if (is_new || !has_verdict) {
+            record.inherited.emplace(name, Inherited{record.health.state});
+        }
+    }
 }
 
 void Agent::Impl::configure_vip(VipRecord& record, const vip::VipConfig& next, Instant now) {

@@ -64,20 +64,46 @@ constexpr std::size_t stale_slice = 256;
     return false;
 }
 
+[[nodiscard]] bool is_absent(const AddressSlot* slot) {
+    return slot->held.presence() == vip::Presence::Absent;
+}
+
+/// A router in use would take it.
+[[nodiscard]] bool is_carried(const VipRecord& record, const AddressSlot* slot) {
+    return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
+        return peer->use != PeerUse::Withdrawn && peer->peer.is_established() &&
+               peer->peer.can_announce(slot->prefix.family());
+    });
+}
+
+/// Of the address that stands in the way, if one does; else of any that is absent.
 [[nodiscard]] std::string address_problem(const VipRecord& record) {
-    for (const AddressSlot* slot : record.addresses) {
-        if (slot->held.presence() == vip::Presence::Absent) {
-            const std::string& problem = slot->held.problem();
-            return "address " + to_string(slot->prefix) + " is not on " + slot->interface +
-                   (slot->is_external ? ", where somebody else must put it (address_policy)"
-                    : problem.empty() ? ""
-                                      : ": " + problem);
-        }
+    auto found = std::ranges::find_if(record.addresses, [&](const AddressSlot* slot) {
+        return is_absent(slot) && is_carried(record, slot);
+    });
+    if (found == record.addresses.end()) {
+        found = std::ranges::find_if(record.addresses, is_absent);
     }
-    return {};
+    if (found == record.addresses.end()) {
+        return {};
+    }
+    const AddressSlot& slot = **found;
+    const std::string& problem = slot.held.problem();
+    return "address " + to_string(slot.prefix) + " is not on " + slot.interface +
+           (slot.is_external  ? ", where somebody else must put it (address_policy)"
+            : problem.empty() ? ""
+                              : ": " + problem);
 }
 
 } // namespace
+
+std::optional<health::State>
+stand_in_for(const VipRecord& record, const std::string& name, const health::Check& check) {
+    const auto found = record.inherited.find(name);
+    return found == record.inherited.end() || check.has_own_verdict()
+               ? std::nullopt
+               : std::optional(found->second.state);
+}
 
 void Agent::Impl::mark(VipRecord& record) {
     if (!record.is_dirty) {
@@ -155,8 +181,18 @@ void Agent::Impl::update_health(VipRecord& record, Instant now) {
     for (std::size_t i = 0; i < record.checks.size(); ++i) {
         std::vector<health::Member> instances;
         instances.reserve(record.checks[i].size());
+        bool is_own = true;
         for (const CheckInstance* instance : record.checks[i]) {
-            instances.push_back(health::member_of(instance->check));
+            health::Member& member = instances.emplace_back(health::member_of(instance->check));
+            if (const auto state = stand_in_for(record, record.config.checks[i], instance->check)) {
+                member.state = *state;
+                member.is_demoted = false;
+                member.reason = "down before the reload, and a new check has no verdict yet";
+                is_own = false;
+            }
+        }
+        if (is_own) {
+            record.inherited.erase(record.config.checks[i]);
         }
         members.push_back(health::conjunction_of(record.config.checks[i], instances));
     }
@@ -197,9 +233,14 @@ vip::Conditions Agent::Impl::conditions_of(const VipRecord& record, Instant now)
     conditions.health_reason = record.health.reason;
     conditions.drain_reason = record.drain.reason;
     conditions.address_problem = address_problem(record);
-    const bool has_open_session = std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
-        return peer->use != PeerUse::Withdrawn && can_carry(record, *peer);
-    });
+    bool has_open_session = false;
+    bool can_send = false;
+    for (const AddressSlot* slot : record.addresses) {
+        const bool has_router = is_carried(record, slot);
+        has_open_session = has_open_session || has_router;
+        can_send = can_send || (has_router && !is_absent(slot));
+    }
+    conditions.lacks_carried_address = has_open_session && !can_send;
     if (!has_open_session) {
         conditions.session_problem = session_problem(record);
     }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,15 @@ struct VipDrain {
     }
 };
 
+/// The verdict of a VIP at a reload.
+struct Inherited {
+    health::State state = health::State::Unknown;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.choice(1, state, health::State::Down);
+    }
+};
+
 struct VipRecord {
     std::uint64_t id = 0;
     vip::VipConfig config;
@@ -58,6 +68,8 @@ struct VipRecord {
     std::vector<PeerRecord*> peers;                        ///< those it is announced to
 
     health::ServiceHealth health;
+    /// Checks that a reload gave it, with the verdict that it had then: counts until their own.
+    std::map<std::string, Inherited> inherited;
     vip::HoldDownClock hold_down;
     bool was_up = false;
     std::optional<Instant> up_since; ///< as the plain route it can be: start of `slow_start`
@@ -109,7 +121,13 @@ struct VipRecord {
         archive.field(16, since);
         archive.choice(17, reported, vip::VipState::Drained);
         archive.field(18, tracks);
+        archive.field(19, inherited);
     }
 };
+
+/// What counts for this VIP instead of the state of one of its checks, as long as that has no
+/// verdict of its own (CONTRACT section 5).
+[[nodiscard]] std::optional<health::State>
+stand_in_for(const VipRecord& record, const std::string& name, const health::Check& check);
 
 } // namespace anyvip::cmd

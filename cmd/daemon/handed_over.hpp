@@ -109,7 +109,7 @@ struct BfdSessionHandedOver {
         archive.field(3, endpoint);
         archive.field(4, timing);
         archive.field(5, is_leaving);
-        archive.choice(6, obstacle, bgp::bfd_net::Obstacle::Send);
+        archive.choice(6, obstacle, bgp::bfd_net::Obstacle::NoPlace);
         archive.field(7, error);
     }
 };

@@ -520,6 +520,7 @@ void Node::reload(cmd::Config config) {
         }
     }
     note_changed_checks(config);
+    follow_drains(config);
     config_ = config;
     around_.trace.line(now().monotonic, "reload " + std::to_string(index_));
     agent_->reload(std::move(config), now());

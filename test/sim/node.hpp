@@ -194,6 +194,7 @@ class Node final : public Host {
     void note_drains();
     void check_book() const;
     void note_ended_drain(const std::string& vip);
+    void follow_drains(const cmd::Config& next);
     void note_expired_drain(const std::string& name);
     void note_changed_checks(const cmd::Config& next);
     void count_result(std::uint64_t id, const health::Result& result);

@@ -41,16 +41,22 @@ void Node::drain(const vip::DrainRequest& request) {
     if (reply.status == 200) {
         const auto until =
             request.until ? DrainBook::Until(now().wall + *request.until) : std::nullopt;
-        const auto join = [&](DrainBook::Until& held) { held = until ? until : held; };
+        // Of two drains that join the later end counts; none is for ever.
+        const auto later = [](const DrainBook::Until& a, const DrainBook::Until& b) {
+            return a && b ? std::max(a, b) : std::nullopt;
+        };
         if (!request.peer.empty()) {
-            join(book_.peers[request.peer]);
+            const auto [place, is_new] = book_.peers.emplace(request.peer, until);
+            place->second = is_new ? until : later(place->second, until);
         } else if (request.vips.empty()) {
-            join(book_.node ? *book_.node : book_.node.emplace());
+            const DrainBook::Until end = book_.node ? later(*book_.node, until) : until;
+            book_.node.emplace(end);
         }
         for (const std::string& name : request.vips) {
             const auto vip = std::ranges::find(config_.vips, name, &vip::VipConfig::name);
-            book_.vips[name].addresses = vip->addresses;
-            join(book_.vips[name].until);
+            const auto [place, is_new] =
+                book_.vips.try_emplace(name, DrainBook::VipHold{until, vip->addresses});
+            place->second.until = is_new ? until : later(place->second.until, until);
         }
     }
     turn();
@@ -83,6 +89,27 @@ void Node::undrain(const vip::UndrainRequest& request) {
         }
     }
     turn();
+}
+
+/// A VIP here keeps its addresses through all its names, and its drain goes along.
+void Node::follow_drains(const cmd::Config& next) {
+    std::map<std::string, DrainBook::VipHold> followed;
+    for (const vip::VipConfig& vip : next.vips) {
+        const auto before =
+            std::ranges::find(config_.vips, vip.addresses, &vip::VipConfig::addresses);
+        auto held = book_.vips.find(before == config_.vips.end() ? vip.name : before->name);
+        if (held == book_.vips.end()) {
+            held = std::ranges::find_if(book_.vips, [&](const auto& item) {
+                return item.second.addresses == vip.addresses;
+            });
+        }
+        if (held != book_.vips.end()) {
+            followed.emplace(vip.name, held->second);
+            book_.vips.erase(held);
+        }
+    }
+    followed.merge(book_.vips); // those of VIPs that are gone
+    book_.vips = std::move(followed);
 }
 
 void Node::note_expired_drain(const std::string& name) {

@@ -159,6 +159,9 @@ TEST_CASE("a withdrawn VIP says what is missing") {
     CHECK(decide(now, config).reason == "healthy, but no router is in use: tor1 (drained)");
     now.session_problem.clear();
     CHECK(decide(now, config).reason == "healthy, its route is about to be sent");
+    now.lacks_carried_address = true; // another address is there, but no session can carry it
+    CHECK(decide(now, config).reason == "healthy, but address 203.0.113.10/32 is not on lo");
+    now.lacks_carried_address = false;
     now.hold_down = HoldDown::Configured;
     CHECK(decide(now, config).reason == "up again, but hold_down still runs");
     now.verdict = Verdict::Down;

@@ -155,6 +155,61 @@ TEST_CASE("CONTRACT 3: a drain survives a restart, by name or by addresses") {
     CHECK(second.state(config.vips[0].name) == VipState::Announced);
 }
 
+TEST_CASE("CONTRACT 3: a VIP's drain follows name and addresses through reloads") {
+    Config config = make_config();
+    config.vips[0].addresses.push_back(prefix("203.0.113.12/32"));
+    Stage stage(config);
+    stage.turn();
+    (void)stage.drain({.vips = {"www"}, .deadline = 20min, .reason = "disk"});
+    SUBCASE("an address is added, then it is renamed") {
+        config.vips[0].addresses.push_back(prefix("203.0.113.11/32"));
+        stage.agent().reload(config, stage.now());
+        stage.turn();
+    }
+    SUBCASE("it is renamed, and its addresses are in another order") {
+        std::ranges::reverse(config.vips[0].addresses);
+    }
+    SUBCASE("it is renamed before the disk has answered") {
+        stage.disk_answers = false;
+        (void)stage.drain({.vips = {"www"}, .deadline = 10min});
+    }
+    config.vips[0].name = "web";
+    stage.agent().reload(config, stage.now());
+    stage.turn();
+    while (stage.answered < stage.disk.size()) {
+        stage.answer_disk();
+    }
+    REQUIRE(stage.disk.back().vips.size() == 1);
+    CHECK(stage.disk.back().vips.contains("web"));
+    CHECK(stage.disk.back().vips.at("web").addresses.size() == config.vips[0].addresses.size());
+    stage.pass_time(2s);
+    CHECK(stage.routers.at("tor1").routes.empty());
+    CHECK(stage.count("vip.undrained") == 0);
+    CHECK(stage.vip("web").reason.starts_with("drained: disk"));
+    CHECK(stage.undrain({.vips = {"web"}}).status == 200);
+    while (stage.answered < stage.disk.size()) {
+        stage.answer_disk();
+    }
+    CHECK(stage.state("web") == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 3: no address of a drained VIP comes back under another VIP's name") {
+    Config config = make_config();
+    Stage stage(config);
+    stage.turn();
+    (void)stage.drain({.vips = {"www"}});
+    stage.pass_time(2s);
+    config.vips[0].addresses = {prefix("203.0.113.11/32")};
+    config.vips.push_back(make_vip("web", "203.0.113.10/32"));
+    stage.agent().reload(config, stage.now());
+    stage.turn();
+    CHECK(stage.routers.at("tor1").routes.empty());
+    // Each has its own drain from now on.
+    CHECK(stage.undrain({.vips = {"web"}}).status == 200);
+    CHECK(stage.state("web") == VipState::Announced);
+    CHECK(stage.route("203.0.113.11/32") == nullptr);
+}
+
 TEST_CASE("CONTRACT 3: an unreadable state file drains everything until undrain") {
     vip::DrainState unreadable;
     unreadable.unreadable = "not JSON";
@@ -228,6 +283,42 @@ TEST_CASE("CONTRACT 4: --until ends a drain by the wall clock") {
     CHECK_FALSE(stage.disk.back().node);
 }
 
+TEST_CASE("CONTRACT 3: of two drains that join the later end counts, and the note names it") {
+    Stage stage;
+    stage.turn();
+    SUBCASE("none is for ever") {
+        (void)stage.drain({.until = 3s, .reason = "A"});
+        CHECK(stage.drain({.reason = "B"}).notes ==
+              std::vector<std::string>{
+                  "the node is drained already; joined: it ends with `anyvip undrain`"});
+        stage.pass_time(1h);
+        CHECK(stage.route() == nullptr);
+        (void)stage.drain({.until = 3s});
+        stage.pass_time(1h);
+        CHECK(stage.route() == nullptr);
+    }
+    SUBCASE("of two the later") {
+        (void)stage.drain({.vips = {"www"}, .until = 1h});
+        CHECK(stage.drain({.vips = {"www"}, .until = 3s}).notes ==
+              std::vector<std::string>{"www is drained already; joined: it ends in 1 h"});
+        stage.pass_time(10s);
+        CHECK(stage.route() == nullptr);
+        CHECK(stage.drain({.vips = {"www"}, .until = 2h}).notes ==
+              std::vector<std::string>{"www is drained already; joined: it ends in 2 h"});
+        stage.pass_time(90min);
+        CHECK(stage.route() == nullptr);
+        stage.pass_time(40min);
+        CHECK(stage.route() != nullptr);
+    }
+    SUBCASE("of a router as well") {
+        (void)stage.drain({.peer = "tor1", .until = 3s});
+        CHECK(stage.drain({.peer = "tor1", .until = 65s}).notes.front() ==
+              "tor1 is drained already; joined: it ends in 1 min 5 s");
+        stage.pass_time(60s);
+        CHECK(stage.route() == nullptr);
+    }
+}
+
 TEST_CASE("CONTRACT 4: drain --peer takes one router out of use, its session stays up") {
     Config config = make_config();
     config.peers.push_back(make_peer("tor2", 2));
@@ -245,6 +336,43 @@ TEST_CASE("CONTRACT 4: drain --peer takes one router out of use, its session sta
     CHECK(stage.disk.back().peers.contains("tor1"));
     CHECK(stage.undrain({.peer = "tor1"}).status == 200);
     CHECK(stage.route() != nullptr);
+}
+
+TEST_CASE("CONTRACT 4: drain --peer says which VIPs no other router has") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    config.vips.push_back(make_vip("api", "203.0.113.20/32"));
+    config.vips[1].peers = {"tor1"};
+    Stage stage(config);
+    stage.turn();
+    CHECK(stage.drain({.peer = "tor2", .dry_run = true}).notes.size() == 1);
+    const auto note = [&](const std::string& peer) {
+        const vip::DrainReply reply = stage.drain({.peer = peer});
+        return reply.notes.empty() ? "" : reply.notes.front();
+    };
+    CHECK(note("tor1") ==
+          "no other router has the routes of api: out of service here while tor1 is drained");
+    CHECK(note("tor2") ==
+          "no other router has the routes of www: out of service here while tor2 is drained");
+}
+
+TEST_CASE("CONTRACT 5: a drained router that is renamed stays drained, whatever the disk is at") {
+    Stage stage;
+    stage.turn();
+    (void)stage.drain({.peer = "tor1"});
+    stage.pass_time(2s);
+    REQUIRE(stage.route() == nullptr);
+    stage.disk_answers = false;
+    (void)stage.drain({.vips = {"www"}});
+    Config next = make_config();
+    next.peers[0].session.name = "leaf1";
+    stage.agent().reload(next, stage.now());
+    stage.turn();
+    while (stage.answered < stage.disk.size()) {
+        stage.answer_disk();
+        CHECK(stage.agent().peer("leaf1")->use == cmd::PeerUse::Withdrawn);
+    }
+    CHECK(stage.disk.back().peers.contains("leaf1"));
 }
 
 TEST_CASE("gshut = 0s withdraws in the turn of the command") {

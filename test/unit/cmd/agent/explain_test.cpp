@@ -47,6 +47,20 @@ TEST_CASE("a VIP without a session says what each router does") {
           "healthy, but no session is established: tor1 (the key file is empty)");
 }
 
+TEST_CASE("an absent address is named when the one that is there has no session to carry it") {
+    Config config = make_config();
+    config.vips[0].address_policy = vip::AddressPolicy::External;
+    config.vips[0].addresses = {
+        prefix("2001:db8::11/128"), prefix("203.0.113.10/32"), prefix("2001:db8::10/128")};
+    config.peers[0].session.families = {true, false};
+    Stage stage(config);
+    stage.kernel[prefix("2001:db8::10/128")] = false;
+    stage.agent().address_observed(prefix("2001:db8::10/128"), "lo", true, false, stage.now());
+    stage.turn();
+    REQUIRE(stage.agent().find_peer("tor1")->is_established());
+    CHECK(stage.vip().reason.starts_with("healthy, but address 203.0.113.10/32 is not on lo"));
+}
+
 TEST_CASE("a verdict that is not there yet says how far it is") {
     Stage stage(checked_config());
     stage.turn();

@@ -187,6 +187,41 @@ TEST_CASE("CONTRACT 3: the guard is asked once more before the withdraw") {
     CHECK(stage.count("drain.refused") == 1);
 }
 
+TEST_CASE("CONTRACT 3: without GRACEFUL_SHUTDOWN the guard is asked once more after the disk") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.vips[0].checks = {"web"};
+    config.vips[0].on_down = vip::OnDown::Backup;
+    bool is_backup = false;
+    SUBCASE("gshut is 0s") {
+        config.drain.gshut = 0ms;
+    }
+    SUBCASE("a backup is not announced with it") {
+        is_backup = true;
+    }
+    Stage stage(config);
+    stage.routers.at("tor1").has_add_path = true;
+    stage.turn();
+    stage.finish("web", pass());
+    if (is_backup) {
+        stage.pass_time(1100ms);
+        stage.finish("web", fail());
+        REQUIRE(stage.state() == vip::VipState::Backup);
+    }
+    stage.say("tor1", shown(1, 0x0a00000b, false));
+    stage.say("tor1", raw::update({}, {}, {}));
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    stage.disk_answers = false;
+    REQUIRE(stage.drain().status == 200);
+    stage.say("tor1", gone(2));
+    stage.disk_answers = true;
+    stage.answer_disk();
+    stage.pass_time(2s);
+    CHECK(stage.route() != nullptr);
+    CHECK(stage.count("drain.refused") == 1);
+    CHECK_FALSE(stage.disk.back().node);
+}
+
 TEST_CASE("CONTRACT 3: each of several drains is asked once more, none slips through") {
     Config config = make_config();
     config.vips.push_back(make_vip("api", "203.0.113.20/32"));

@@ -70,6 +70,88 @@ TEST_CASE("CONTRACT 5: a VIP that is renamed in the same reload hands its verdic
     CHECK(stage.routers.at("tor1").updates == 1);
 }
 
+TEST_CASE("CONTRACT 3 and 5: a new check has for each VIP the verdict of that VIP") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.vips.push_back(make_vip("down", "203.0.113.20/32", {"web"}));
+    Stage stage(config);
+    stage.turn();
+    stage.finish("web", fail());
+    REQUIRE(stage.state("www") == VipState::Announced);
+    REQUIRE(stage.state("down") == VipState::Withdrawn);
+    // All three from now on depend on "deep" alone, which nothing has ever passed.
+    config.checks = {make_check("deep")};
+    config.checks[0].schedule.fall = 2;
+    config.checks[0].schedule.rise = 2;
+    config.vips[0].checks = {"deep"};
+    config.vips[1].checks = {"deep"};
+    config.vips.push_back(make_vip("new", "203.0.113.30/32", {"deep"}));
+    reload(stage, config);
+    CHECK(stage.state("www") == VipState::Announced);
+    CHECK(stage.state("down") == VipState::Withdrawn);
+    CHECK(stage.state("new") == VipState::Starting);
+    const cmd::VipView www = stage.agent().vip("www").value();
+    for (const auto& condition : www.conditions) {
+        CHECK(condition.is_met);
+    }
+    SUBCASE("it passes once: that is not its rise") {
+        stage.finish("deep", pass());
+        CHECK(stage.state("www") == VipState::Announced);
+        CHECK(stage.state("down") == VipState::Withdrawn);
+        CHECK(stage.state("new") == VipState::Starting);
+        reload(stage, config); // changes nothing
+        CHECK(stage.state("www") == VipState::Announced);
+        CHECK(stage.state("new") == VipState::Starting);
+        stage.pass_time(2s);
+        stage.finish("deep", pass());
+        CHECK(stage.state("www") == VipState::Announced);
+        CHECK(stage.state("down") == VipState::Announced);
+        CHECK(stage.state("new") == VipState::Announced);
+        CHECK(stage.vip("new").reason == "all checks up");
+    }
+    SUBCASE("it fails") {
+        stage.finish("deep", fail());
+        stage.pass_time(2s);
+        stage.finish("deep", fail());
+        CHECK(stage.state("www") == VipState::Withdrawn);
+        CHECK(stage.state("down") == VipState::Withdrawn);
+        CHECK(stage.state("new") == VipState::Withdrawn);
+    }
+}
+
+TEST_CASE("CONTRACT 3: a new VIP waits until a check that has changed passes as it is now") {
+    Stage stage(checked_config());
+    stage.turn();
+    stage.finish("web", pass());
+    Config next = checked_config();
+    next.checks[0].target = health::TcpTarget{.target = "127.0.0.1:81", .send = {}, .expect = {}};
+    next.vips.push_back(make_vip("new", "203.0.113.30/32", {"web"}));
+    reload(stage, next);
+    stage.pass_time(1s);
+    CHECK(stage.state("www") == VipState::Announced);
+    CHECK(stage.state("new") == VipState::Starting);
+    stage.finish("web", pass());
+    CHECK(stage.state("new") == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 5: a VIP that gets another address keeps its verdict for a {vip} check") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.checks[0].target = health::TcpTarget{.target = "{vip}:80", .send = {}, .expect = {}};
+    config.vips[0].checks = {"web"};
+    config.vips.push_back(make_vip("down", "203.0.113.20/32", {"web"}));
+    Stage stage(config);
+    stage.turn();
+    stage.pass_time(10ms);
+    stage.finish("web@203.0.113.10", pass());
+    stage.finish("web@203.0.113.20", fail());
+    config.vips[0].addresses.push_back(prefix("203.0.113.11/32"));
+    config.vips[1].addresses.push_back(prefix("203.0.113.21/32"));
+    reload(stage, config);
+    CHECK(stage.state("www") == VipState::Announced);
+    CHECK(stage.state("down") == VipState::Withdrawn);
+}
+
 TEST_CASE("CONTRACT 2: policy external finds an address that was there before the reload") {
     Stage stage;
     stage.turn();

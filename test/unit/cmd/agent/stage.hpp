@@ -110,6 +110,7 @@ class Stage {
     std::vector<cmd::Event> events;
     std::map<std::string, std::uint64_t> probes; ///< label: running id
     std::vector<vip::DrainState> disk;
+    std::size_t answered = 0; ///< so many of them
     cmd::Measure measured;
     bool is_stopped = false;
 
@@ -184,6 +185,13 @@ class Stage {
             turn();
         }
         clock_ = end;
+        turn();
+    }
+
+    /// The oldest write that has had no answer.
+    void answer_disk() {
+        ++answered;
+        agent_->persisted(disk_fails, now());
         turn();
     }
 
@@ -389,6 +397,7 @@ class Stage {
         log.emplace_back("persist");
         disk.push_back(persist.state);
         if (disk_answers) {
+            ++answered;
             agent_->persisted(disk_fails, now());
         }
     }
