@@ -216,6 +216,8 @@ TEST_CASE("a check with {vip} runs once for each address and is their conjunctio
 namespace {
 
 /// Whether the addresses of this turn are added before its first probe.
+namespace {
+
 bool adds_before_probing(Agent& agent) {
     bool is_probing = false;
     std::size_t added = 0;
@@ -228,6 +230,8 @@ bool adds_before_probing(Agent& agent) {
     }
     return is_probing && added == 1;
 }
+
+} // namespace
 
 } // namespace
 
