@@ -207,7 +207,8 @@ DefaultRoutes::Wanted DefaultRoutes::last_of(Family family, const PeerSet& peers
             const auto record =
                 std::ranges::find_if(all, [&](const auto& other) { return other.get() == from; });
             const bool is_known = record != all.end() && (*record)->entry.default_route;
-            kept[is_known ? (*record)->entry.default_route_metric : metric].emplace(next_hop, from);
+            kept[is_known ? (*record)->entry.default_route_metric : metric].emplace(
+                next_hop, is_known ? from : nullptr);
         }
     }
     return kept;

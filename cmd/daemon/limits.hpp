@@ -24,8 +24,8 @@ inline constexpr std::chrono::seconds http_write_time{10};
 // How long, and how much, is read on from a client whose request was refused half-way.
 inline constexpr std::chrono::seconds http_linger_time{1};
 inline constexpr std::size_t http_linger_octets = 1024 * 1024;
-// A streaming client (`events -f`, `drain --wait`) that has been behind by so many octets for so long
-// is dropped.
+// A streaming client (`events -f`, `drain --wait`) that has been behind by so many octets for so
+// long is dropped.
 inline constexpr std::size_t http_stream_backlog_octets = 256 * 1024;
 inline constexpr std::chrono::seconds http_stream_patience{1};
 // VIPs, checks or routes that one turn of the loop writes into an answer.

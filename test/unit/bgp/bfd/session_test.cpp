@@ -324,9 +324,10 @@ TEST_CASE("a peer that wants packets rarely is told AdminDown no later than any 
     Packet rare = from_peer(State::Up, ours);
     rare.required_min_rx = Interval{20000000};
     std::ignore = slow.hear(rare);
-    CHECK(slow.session.farewell() == 3s);
+    const Duration farewell = slow.session.farewell();
+    CHECK(farewell == 3s);
     std::ignore = slow.session.disable(slow.now);
-    const auto again = slow.run(slow.session.farewell());
+    const auto again = slow.run(farewell);
     CHECK(again.size() >= 2);
     for (const auto& [at, packet] : again) {
         CHECK(packet.state == State::AdminDown);
