@@ -32,7 +32,7 @@ def sharp_checks(servers):
         {"name": "vip", "type": "tcp", "target": f"{{vip}}:{real.HTTP}", **SHARP},
         {"name": "exec", "type": "exec", "command": ["/bin/true"], **SHARP},
         {"name": "tls", "type": "tls", "target": f"127.0.0.1:{real.TLS['good']}",
-         "ca_file": servers.certificates.good[0], "sni": NAME, **SHARP},
+         "ca_file": servers.certificates.authority, "sni": NAME, **SHARP},
     ]  # fmt: skip
 
 
