@@ -53,9 +53,13 @@ std::expected<nl_sock*, std::error_code> connect(int protocol) {
     if (socket == nullptr) {
         return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
     }
+    errno = 0;
     if (const int result = nl_connect(socket, protocol); result < 0) {
+        // What libnl folds into NLE_FAILURE, EMFILE among it, errno still knows.
+        const std::error_code error =
+            -result == NLE_FAILURE && errno != 0 ? system_error(errno) : error_of(result);
         nl_socket_free(socket);
-        return std::unexpected(error_of(result));
+        return std::unexpected(error);
     }
     return socket;
 }

@@ -193,6 +193,33 @@ TEST_CASE("tls and https: chain, name, days and version decide" *
     }
 }
 
+TEST_CASE("tls: without a descriptor for ca_file the error is our own fault" *
+          doctest::skip(!std::filesystem::exists(openssl))) {
+    std::signal(SIGPIPE, SIG_IGN);
+    const Certificates certificates;
+    const TlsServer good(certificates, "good", {"-www"});
+    boost::asio::io_context io;
+    const TlsOptions any{.verify = false}; // afterwards OpenSSL is loaded, and the loop has its own
+    REQUIRE(probe(io, config_of(TlsTarget{.target = good.target(), .tls = any})).outcome ==
+            Outcome::Pass);
+    io.restart();
+    // The lowest free number is the socket's; there is none after it.
+    const int next = ::dup(0);
+    ::close(next);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit one{.rlim_cur = static_cast<rlim_t>(next) + 1, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &one) == 0);
+    const Result result =
+        probe(io,
+              config_of(TlsTarget{.target = good.target(),
+                                  .tls = {.ca_file = certificates.file("good")}}));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(result.outcome == Outcome::Error);
+    CHECK(result.is_our_fault);
+    CHECK(result.detail.ends_with("Too many open files"));
+}
+
 TEST_CASE("tls: an expired certificate, an old version, and a server that speaks no TLS" *
           doctest::skip(!std::filesystem::exists(openssl))) {
     std::signal(SIGPIPE, SIG_IGN);
