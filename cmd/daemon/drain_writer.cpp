@@ -7,8 +7,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include "cmd/daemon/limits.hpp"
-
 namespace anyvip::cmd {
 
 // Between the thread and the writer, which may be gone when a disk answers at last.
@@ -17,8 +15,11 @@ struct DrainWriter::Mailbox {
     DrainWriter* writer;
 };
 
-DrainWriter::DrainWriter(boost::asio::io_context& io, Save save, Done done)
-    : io_(io), save_(std::move(save)), done_(std::move(done)), timer_(io),
+DrainWriter::DrainWriter(boost::asio::io_context& io,
+                         Save save,
+                         Done done,
+                         std::chrono::milliseconds patience)
+    : io_(io), save_(std::move(save)), done_(std::move(done)), patience_(patience), timer_(io),
       mailbox_(std::make_shared<Mailbox>()) {
     mailbox_->writer = this;
 }
@@ -58,7 +59,7 @@ void DrainWriter::write(std::size_t saves) {
         }
     };
     next_.reset();
-    timer_.expires_after(limits::save_time);
+    timer_.expires_after(patience_);
     timer_.async_wait([this](boost::system::error_code error) {
         if (!error) {
             is_overdue_ = true;

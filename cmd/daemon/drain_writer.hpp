@@ -3,6 +3,7 @@
 // withdrawals and the operator do not.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "cmd/daemon/limits.hpp"
 #include "vip/drain.hpp"
 
 namespace anyvip::cmd {
@@ -24,19 +26,27 @@ class DrainWriter {
     using Save = std::function<std::string(const vip::DrainState&)>;
     using Done = std::function<void(const std::string& problem)>;
 
-    DrainWriter(boost::asio::io_context& io, Save save, Done done);
+    /// `patience`: how long the disk may take.
+    DrainWriter(boost::asio::io_context& io,
+                Save save,
+                Done done,
+                std::chrono::milliseconds patience = limits::save_time);
     /// Waits for the write in progress, unless the disk has proved that it does not answer.
     ~DrainWriter();
     DrainWriter(const DrainWriter&) = delete;
     DrainWriter& operator=(const DrainWriter&) = delete;
 
     /// `done` is called from the loop once for each call, in order. Of states that wait for the
-    /// disk only the newest is written, for all of them. After limits::save_time without an answer
+    /// disk only the newest is written, for all of them. After `patience` without an answer
     /// of the disk they have failed; the newest is still written when it answers again.
     void save(vip::DrainState state);
 
     /// Everything has been answered, in the last of the calls of `done`.
     [[nodiscard]] bool is_idle() const { return unanswered_ == 0; }
+
+    /// A thread is in a call of the disk, overdue or not. The program cannot be replaced then: exec
+    /// waits for the thread, and a disk that hangs would hang us.
+    [[nodiscard]] bool is_writing() const { return thread_.joinable(); }
 
   private:
     struct Mailbox;
@@ -49,6 +59,7 @@ class DrainWriter {
     boost::asio::io_context& io_;
     Save save_;
     Done done_;
+    std::chrono::milliseconds patience_;
     boost::asio::steady_timer timer_;
     std::optional<vip::DrainState> next_; // to be written after the write in progress
     std::size_t unanswered_ = 0;

@@ -687,8 +687,10 @@ UpgradeHost Runtime::upgrade_host() {
                 if (agent_->node_state() == NodeState::Stopping) {
                     return std::string("the daemon is stopping");
                 }
-                const bool is_saving = upgrade_->is_under_way() && !drain_writer_->is_idle();
-                return std::string(is_saving ? "the disk takes too long to save the drains" : "");
+                // Before the trial a save may still end in time, unless it is overdue already.
+                const bool is_stuck = drain_writer_->is_writing() &&
+                                      (upgrade_->is_under_way() || drain_writer_->is_idle());
+                return std::string(is_stuck ? "the disk takes too long to save the drains" : "");
             },
             [each_server](bool is_held) {
                 each_server(
@@ -696,7 +698,7 @@ UpgradeHost Runtime::upgrade_host() {
             },
             [this, each_server] {
                 bool is_settled =
-                    peers_->is_quiet() && control_->is_settled() && drain_writer_->is_idle();
+                    peers_->is_quiet() && control_->is_settled() && !drain_writer_->is_writing();
                 each_server([&](const HttpServer& server) { is_settled &= server.is_settled(); });
                 return is_settled;
             },

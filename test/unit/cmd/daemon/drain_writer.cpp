@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/drain_writer.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -59,16 +60,23 @@ class Disk {
 
 /// A writer on such a disk, and what it has answered.
 struct Bench {
+    explicit Bench(std::chrono::milliseconds disk_time = std::chrono::hours(1))
+        : patience(disk_time) {}
+
+    std::chrono::milliseconds patience;
     Disk disk;
     boost::asio::io_context io;
     std::vector<std::string> answers;
     std::size_t idle_at = 0; ///< in which answer it said that it was idle
-    DrainWriter writer{io, disk.save(), [this](const std::string& problem) {
+    DrainWriter writer{io,
+                       disk.save(),
+                       [this](const std::string& problem) {
                            answers.push_back(problem);
                            if (writer.is_idle() && idle_at == 0) {
                                idle_at = answers.size();
                            }
-                       }};
+                       },
+                       patience};
 
     void run_until_idle() {
         while (!writer.is_idle()) {
@@ -104,11 +112,12 @@ TEST_CASE("a state that cannot be written is answered with the reason") {
 }
 
 TEST_CASE("a disk that hangs fails everybody after its time, and gets the newest when it is back") {
-    Bench bench;
+    Bench bench(std::chrono::milliseconds(1));
     bench.disk.hold(true);
     bench.writer.save(drained_for("first"));
     bench.writer.save(drained_for("second"));
-    bench.run_until_idle(); // save_time of real time
+    bench.run_until_idle();
+    CHECK(bench.writer.is_writing()); // the thread is still in its call
     CHECK(bench.answers == std::vector<std::string>(2, "the disk does not answer"));
     bench.writer.save(drained_for("third"));
     bench.run_until_idle(); // at once
@@ -132,7 +141,8 @@ TEST_CASE("a writer that ends has finished its write, and waits for no disk that
     CHECK(disk.written() == std::vector<std::string>{"last"});
     disk.hold(true);
     {
-        DrainWriter writer(io, disk.save(), [](const std::string&) {});
+        DrainWriter writer(
+            io, disk.save(), [](const std::string&) {}, std::chrono::milliseconds(1));
         writer.save(drained_for("stuck"));
         while (!writer.is_idle()) {
             io.restart();
