@@ -174,9 +174,13 @@ std::error_code Child::Impl::open(const Command& command) {
         return launched.error();
     }
     pid = *launched;
-    // The child is not reaped yet, so the number is still its own.
+    // Not reaped yet, the number is still its own; else it may be another's from now on.
     const auto descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     std::error_code failure;
+    if (descriptor < 0 && errno == ESRCH) {
+        pid = 0;
+        return {ECHILD, std::system_category()};
+    }
     if (descriptor < 0) {
         failure = last_error();
     } else {

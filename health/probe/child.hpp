@@ -44,7 +44,8 @@ void when_reaped(const std::string& owner, std::function<void()> then);
 /// the loop, without waiting for it.
 class Child {
   public:
-    /// EAGAIN when `max_unreaped` is reached. `owner`: for `dying_child`, if not empty.
+    /// EAGAIN when `max_unreaped` is reached; ECHILD when it ran, but somebody else reaped it at
+    /// once. `owner`: for `dying_child`, if not empty.
     [[nodiscard]] static std::expected<std::unique_ptr<Child>, std::error_code>
     spawn(boost::asio::io_context& io, const Command& command, std::string owner = {});
     ~Child();

@@ -56,6 +56,12 @@ std::string owner_of(const CheckConfig& check, const Command& command) {
     return owner;
 }
 
+Result lost() {
+    return {.outcome = Outcome::Error,
+            .detail = "its exit status is lost: somebody else took it",
+            .is_our_fault = true};
+}
+
 class ExecRun : public Run {
   public:
     ExecRun(const ExecTarget& target, RunContext& context)
@@ -89,7 +95,9 @@ class ExecRun : public Run {
         enter("exec");
         auto child = Child::spawn(io(), command_, owner_);
         if (!child) {
-            if (unreaped_children() >= max_unreaped) {
+            if (child.error() == std::errc::no_child_process) {
+                finish(lost());
+            } else if (unreaped_children() >= max_unreaped) {
                 finish({.outcome = Outcome::Error,
                         .detail = "too many killed check processes do not end",
                         .is_our_fault = true});
@@ -112,8 +120,7 @@ class ExecRun : public Run {
     void on_end(Ending ending) {
         Result result{.output = child_->output()};
         if (ending.is_unknown) {
-            finish(
-                {.detail = "its exit status is lost: somebody else took it", .is_our_fault = true});
+            finish(lost());
             return;
         }
         if (ending.signal != 0) {
