@@ -2,28 +2,11 @@
 // Asking, being refused, being robbed, asking again.
 #include "vip/address.hpp"
 
-#include <algorithm>
-
 namespace anyvip::vip {
-
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto contest_window = 10s;
-constexpr std::size_t tolerated_removals = 3;
-constexpr auto contest_pause = 10s;
-// The kernel answers within the same turn; longer silence is a lost answer.
-constexpr auto answer_limit = 1s;
-// The wanted state is back within a second of the cause's end.
-constexpr std::chrono::milliseconds first_pause = 250ms;
-constexpr std::chrono::milliseconds longest_pause = 1s;
-
-} // namespace
 
 void HeldAddress::take_over(Instant now) {
     is_restoring_ = true;
-    answer_by_ = now + answer_limit;
+    insistence_.asked(now);
 }
 
 HeldAddress::Change HeldAddress::observed(bool is_present, bool is_owned, Instant now) {
@@ -35,7 +18,7 @@ HeldAddress::Change HeldAddress::observed(bool is_present, bool is_owned, Instan
     if (is_present) {
         is_restoring_ = false;
         problem_.clear();
-        pause_ = 0ms;
+        insistence_.succeeded();
         asked_ = asked == Step::Add ? Step::Nothing : asked;
         return was_present && was_owned == is_owned_ ? Change::Nothing : Change::Changed;
     }
@@ -49,7 +32,7 @@ HeldAddress::Change HeldAddress::observed(bool is_present, bool is_owned, Instan
     if (!was_present) {
         // The kernel says so when another try makes sense: the interface has appeared.
         if (asked == Step::Nothing) {
-            retry_at_.reset();
+            insistence_.end_pause();
         }
         return Change::Changed;
     }
@@ -62,19 +45,12 @@ HeldAddress::Change HeldAddress::observed(bool is_present, bool is_owned, Instan
 
 void HeldAddress::taken_away(Instant now) {
     asked_ = Step::Nothing;
-    removals_.push_back(now);
-    while (removals_.front() + contest_window <= now) {
-        removals_.pop_front();
-    }
-    if (removals_.size() <= tolerated_removals) {
-        is_restoring_ = true;
-        answer_by_ = now + answer_limit;
-        retry_at_.reset();
+    is_restoring_ = !insistence_.robbed(now);
+    if (is_restoring_) {
+        insistence_.asked(now);
         return;
     }
-    is_restoring_ = false;
-    retry_at_ = now + contest_pause;
-    problem_ = "another program removed it " + std::to_string(removals_.size()) +
+    problem_ = "another program removed it " + std::to_string(insistence_.removals()) +
                " times in 10 s; put back after a pause";
 }
 
@@ -82,12 +58,11 @@ void HeldAddress::failed(std::string_view reason, Instant now) {
     asked_ = Step::Nothing;
     is_restoring_ = false;
     problem_ = reason;
-    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
-    retry_at_ = now + pause_;
+    insistence_.refused(now);
 }
 
 HeldAddress::Step HeldAddress::next_step(Instant now) {
-    if (asked_ != Step::Nothing || (retry_at_ && now < *retry_at_)) {
+    if (asked_ != Step::Nothing || insistence_.is_pausing(now)) {
         return Step::Nothing;
     }
     if (is_wanted_ && !is_present_) {
@@ -97,25 +72,24 @@ HeldAddress::Step HeldAddress::next_step(Instant now) {
     } else {
         return Step::Nothing;
     }
-    retry_at_.reset();
-    answer_by_ = now + answer_limit;
+    insistence_.asked(now);
     return asked_;
 }
 
 bool HeldAddress::tick(Instant now) {
-    if ((asked_ != Step::Nothing || is_restoring_) && now >= answer_by_) {
+    if ((asked_ != Step::Nothing || is_restoring_) && insistence_.is_overdue(now)) {
         failed("the kernel did not answer", now);
         return true;
     }
-    return retry_at_ && now >= *retry_at_;
+    return insistence_.retry_at() && !insistence_.is_pausing(now);
 }
 
 std::optional<Instant> HeldAddress::next_deadline() const {
     if (asked_ != Step::Nothing || is_restoring_) {
-        return answer_by_;
+        return insistence_.answer_by();
     }
     const bool needs_retry = is_wanted_ ? !is_present_ : is_owned_;
-    return needs_retry ? retry_at_ : std::nullopt;
+    return needs_retry ? insistence_.retry_at() : std::nullopt;
 }
 
 Presence HeldAddress::presence() const {

@@ -3,14 +3,13 @@
 // somebody else takes it away (CONTRACT section 3).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "vip/decision.hpp"
+#include "vip/insistence.hpp"
 
 namespace anyvip::vip {
 
@@ -54,10 +53,7 @@ class HeldAddress {
         archive.field(3, is_owned_);
         archive.field(4, is_restoring_);
         archive.choice(5, asked_, Step::Remove);
-        archive.field(6, answer_by_);
-        archive.field(7, retry_at_);
-        archive.field(8, pause_);
-        archive.field(9, removals_);
+        insistence_.transfer(archive, 6);
         archive.field(10, problem_);
     }
 
@@ -69,10 +65,7 @@ class HeldAddress {
     bool is_owned_ = false;
     bool is_restoring_ = false;
     Step asked_ = Step::Nothing;
-    Instant answer_by_{};
-    std::optional<Instant> retry_at_;
-    std::chrono::milliseconds pause_{0};
-    std::deque<Instant> removals_; // by others, within the last 10 s
+    Insistence insistence_;
     std::string problem_;
 };
 

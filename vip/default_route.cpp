@@ -8,21 +8,6 @@
 
 namespace anyvip::vip {
 
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto contest_window = 10s;
-constexpr std::size_t tolerated_removals = 3;
-constexpr auto contest_pause = 10s;
-// The kernel answers within the same turn; longer silence is a lost answer.
-constexpr auto answer_limit = 1s;
-// The wanted state is back within a second of the cause's end.
-constexpr std::chrono::milliseconds first_pause = 250ms;
-constexpr std::chrono::milliseconds longest_pause = 1s;
-
-} // namespace
-
 Prefix default_prefix(Family family) {
     return family == Family::Ipv4 ? Prefix()
                                   : Prefix::of(IpAddress::v6(std::array<std::uint8_t, 16>{}), 0);
@@ -51,7 +36,7 @@ void HeldRoute::want(NextHops next_hops) {
     wanted_ = std::move(next_hops);
     asked_.reset();
     if (!is_contested_) { // the cause of a refusal may have gone with the next hop
-        retry_at_.reset();
+        insistence_.end_pause();
         problem_.clear();
     }
 }
@@ -64,9 +49,9 @@ HeldRoute::Change HeldRoute::observed(NextHops present, Instant now) {
     const bool was_asked = asked_.has_value();
     if (present_ == wanted_) {
         asked_.reset();
-        retry_at_.reset();
+        insistence_.end_pause();
+        insistence_.succeeded();
         is_contested_ = false;
-        pause_ = 0ms;
         problem_.clear();
         return present_ == before ? Change::Nothing : Change::Changed;
     }
@@ -81,49 +66,40 @@ HeldRoute::Change HeldRoute::observed(NextHops present, Instant now) {
 }
 
 void HeldRoute::taken_away(Instant now) {
-    removals_.push_back(now);
-    while (removals_.front() + contest_window <= now) {
-        removals_.pop_front();
+    is_contested_ = insistence_.robbed(now);
+    if (is_contested_) {
+        problem_ = "it was taken away " + std::to_string(insistence_.removals()) +
+                   " times in 10 s; put back after a pause";
     }
-    is_contested_ = removals_.size() > tolerated_removals;
-    if (!is_contested_) {
-        retry_at_.reset();
-        return;
-    }
-    retry_at_ = now + contest_pause;
-    problem_ = "it was taken away " + std::to_string(removals_.size()) +
-               " times in 10 s; put back after a pause";
 }
 
 void HeldRoute::failed(std::string_view reason, Instant now) {
     asked_.reset();
     problem_ = reason;
-    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
-    retry_at_ = now + pause_;
+    insistence_.refused(now);
 }
 
 std::optional<NextHops> HeldRoute::next_step(Instant now) {
-    if (asked_ || wanted_ == present_ || (retry_at_ && now < *retry_at_)) {
+    if (asked_ || wanted_ == present_ || insistence_.is_pausing(now)) {
         return std::nullopt;
     }
-    retry_at_.reset();
     is_contested_ = false;
     asked_ = wanted_;
-    answer_by_ = now + answer_limit;
+    insistence_.asked(now);
     return asked_;
 }
 
 void HeldRoute::tick(Instant now) {
-    if (asked_ && now >= answer_by_) {
+    if (asked_ && insistence_.is_overdue(now)) {
         failed("the kernel did not answer", now);
     }
 }
 
 std::optional<Instant> HeldRoute::next_deadline() const {
     if (asked_) {
-        return answer_by_;
+        return insistence_.answer_by();
     }
-    return wanted_ == present_ ? std::nullopt : retry_at_;
+    return wanted_ == present_ ? std::nullopt : insistence_.retry_at();
 }
 
 } // namespace anyvip::vip

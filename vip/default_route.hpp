@@ -3,16 +3,15 @@
 // else takes it away. The sibling of HeldAddress.
 #pragma once
 
-#include <chrono>
 #include <compare>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "bgp/types.hpp"
+#include "vip/insistence.hpp"
 
 namespace anyvip::vip {
 
@@ -87,10 +86,7 @@ class HeldRoute {
         archive.field(1, wanted_);
         archive.field(2, present_);
         archive.field(3, asked_);
-        archive.field(4, answer_by_);
-        archive.field(5, retry_at_);
-        archive.field(6, pause_);
-        archive.field(7, removals_);
+        insistence_.transfer(archive, 4);
         archive.field(8, is_contested_);
         archive.field(9, problem_);
     }
@@ -101,10 +97,7 @@ class HeldRoute {
     NextHops wanted_;
     NextHops present_;
     std::optional<NextHops> asked_;
-    Instant answer_by_{};
-    std::optional<Instant> retry_at_;
-    std::chrono::milliseconds pause_{0};
-    std::deque<Instant> removals_; // by others, within the last 10 s
+    Insistence insistence_;
     bool is_contested_ = false;
     std::string problem_;
 };

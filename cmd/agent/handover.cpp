@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent for an upgrade in place: what of it is state, and what a new one has to make of that.
-#include "cmd/handover/archive.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
 
 #include <algorithm>
 

@@ -16,6 +16,8 @@
 #include "cmd/daemon/program.hpp"
 #include "cmd/daemon/wall_time.hpp"
 #include "cmd/handover/envelope.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
 
 namespace anyvip::cmd {
 namespace {

@@ -15,7 +15,6 @@
 #include "bgp/bfd_net/thread.hpp"
 #include "cmd/agent/agent.hpp"
 #include "cmd/daemon/handed_over.hpp"
-#include "cmd/handover/archive.hpp"
 
 namespace anyvip::cmd {
 

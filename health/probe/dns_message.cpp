@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -165,6 +166,39 @@ std::string address(int family, std::string_view data) {
     return text.data();
 }
 
+/// Numbers of so many octets each, a blank behind each.
+std::string decimals(Reader& reader, std::initializer_list<int> sizes) {
+    std::string text;
+    for (const int size : sizes) {
+        std::uint32_t number = 0;
+        for (int i = 0; i < size; ++i) {
+            number = number << 8U | reader.u8();
+        }
+        text += std::to_string(number) + " ";
+    }
+    return text;
+}
+
+/// RFC 1035 §3.3.13.
+std::string soa(Reader& reader) {
+    std::string text = reader.name() + " ";
+    text += reader.name() + " ";
+    text += decimals(reader, {4, 4, 4, 4, 4});
+    text.pop_back();
+    return text;
+}
+
+/// RFC 8659 §4.1: flags, tag, "value".
+std::string caa(std::string_view data) {
+    Reader reader(data);
+    const std::string flags = decimals(reader, {1});
+    const std::string_view tag = reader.bytes(reader.u8());
+    if (reader.is_bad() || tag.empty()) {
+        return hexadecimal(data);
+    }
+    return flags + std::string(tag) + " \"" + std::string(data.substr(reader.at())) + "\"";
+}
+
 /// `at` is where `data` begins in the message: names in it may point anywhere.
 std::string render(std::uint16_t type, std::string_view message, std::size_t at, std::size_t size) {
     const std::string_view data = message.substr(at, size);
@@ -182,8 +216,16 @@ std::string render(std::uint16_t type, std::string_view message, std::size_t at,
         const std::string preference = std::to_string(reader.u16());
         return preference + " " + reader.name();
     }
+    case 6:
+        return soa(reader);
     case 16:
         return character_strings(data);
+    case 33: {
+        const std::string numbers = decimals(reader, {2, 2, 2}); // priority, weight, port
+        return numbers + reader.name();
+    }
+    case 257:
+        return caa(data);
     default:
         return hexadecimal(data);
     }

@@ -19,7 +19,8 @@ struct DnsQuestion {
 struct DnsAnswer {
     std::string rcode; ///< "NOERROR", "NXDOMAIN", … or "RCODE16"
     bool is_truncated = false;
-    /// Data of the answer section's records, as `dig +short` prints it; other types as hexadecimal.
+    /// Data of the answer section's records, as `dig +short` prints it: A, AAAA,
+    /// NS, CNAME, PTR, MX, TXT, SOA, SRV, CAA; other types as hexadecimal.
     std::vector<std::string> records;
 };
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full table of 1,000,000 prefixes from the router: time, CPU, memory; a withdraw meanwhile."""
+"""A full table of 1,000,000 prefixes from the router: time, CPU, memory; withdraws meanwhile."""
 
+import itertools
 import os
+import random
 import re
 import socket
 import statistics
 import struct
+import sys
 import threading
 import time
 
@@ -14,15 +17,14 @@ from lab.process import LabError, run, wait_until
 from lab.speaker import UPDATE, Speaker, message
 
 from .measure import add_node, note, show
-from .programs import PREFIX, ROUTER_ASN, Anyvip, Bird, GoBgp
+from .programs import PREFIX, ROUTER_ASN, Bird, GoBgp
+from .withdraw import AnyvipChecked, Service
 
 PER_UPDATE = 5
 BLOCK = 200  # UPDATEs in one write
 
 
-class FullAnyvip(Anyvip):
-    drain = {"gshut": "0s"}
-
+class FullAnyvip(AnyvipChecked):
     def received(self):
         return self.node.peer(self.peers[0])["received"]
 
@@ -112,6 +114,8 @@ def _one(fabric, program_type, links, table, count):
         for name, (_, router) in zip(("router1", "router2"), links)
     ]
     program = program_type(fabric, program_type.role_name(), links)
+    service = Service(fabric.namespaces[program.role])
+    service.open()
     program.configure()
     program.start()
     for router in routers:
@@ -135,28 +139,30 @@ def _one(fabric, program_type, links, table, count):
         "MB after": round(after, 2),
     }
     if program_type is FullAnyvip:
-        result["withdraw ms"] = _withdraw_meanwhile(program, routers, table)
+        result["withdraw ms"] = _withdraw_meanwhile(service, routers, table)
     program.stop()
     for router in routers:
         router.end("fin")
     return result
 
 
-def _withdraw_meanwhile(program, routers, table):
-    """Drains while the table comes once more: the command as a whole to the other router's wire."""
-    sender = threading.Thread(target=routers[0].send, args=(table,), daemon=True)
+def _withdraw_meanwhile(service, routers, table):
+    """The service dies 20 times while tables come without a pause; each time to the wire."""
+    sys.setswitchinterval(0.0001)  # the sender and what takes the times are threads of one process
+    is_over = threading.Event()
+    blocks = itertools.takewhile(lambda _: not is_over.is_set(), itertools.cycle(table))
+    sender = threading.Thread(target=routers[0].send, args=(blocks,), daemon=True)
     sender.start()
     times = []
-    while sender.is_alive() and len(times) < 20:
+    for _ in range(20):
+        time.sleep(random.uniform(0.1, 0.3))
+        died = service.close()
+        times.append(routers[1].wait_withdrawn(PREFIX, died, 30).at - died)
         begin = time.monotonic()
-        program.node.anyvip("drain")
-        times.append(routers[1].wait_withdrawn(PREFIX, begin, 30).at - begin)
-        begin = time.monotonic()
-        program.node.anyvip("undrain")
+        service.open()
         routers[1].wait_announced(PREFIX, begin, 30)
-    sender.join(300)
-    if not times:
-        return "-"
+    is_over.set()
+    sender.join(30)
     return f"{statistics.median(times) * 1000:.1f}, worst {max(times) * 1000:.1f} of {len(times)}"
 
 

@@ -2,6 +2,7 @@
 """10,000 VIPs: from Established to the last octet, and in how many UPDATE messages."""
 
 import ipaddress
+import itertools
 import os
 import time
 
@@ -87,9 +88,9 @@ def measure(quick):
             program.start()
             # The router comes when the program has long been running, all its routes known.
             time.sleep(2 if quick else 10)
-            values = [
-                value for _ in range(1 if quick else 5) if (value := _once(program, router, count))
-            ]
+            # One that does not come back in time will not do so the next time either.
+            runs = (_once(program, router, count) for _ in range(1 if quick else 5))
+            values = list(itertools.takewhile(bool, runs))
             program.stop()
             if values:
                 values.sort()
@@ -97,10 +98,11 @@ def measure(quick):
                     "ms": round(values[len(values) // 2][0] * 1000, 1),
                     "most": round(values[-1][0] * 1000, 1),
                     "UPDATEs": values[0][1],
+                    "n": len(values),
                 }
     fewest = -(-count // (FEWEST_ROOM // 5))
     title = f"{count:,} VIPs, Established to the last octet; no speaker can do with fewer than"
-    show(f"{title} {fewest} UPDATEs", results, ["ms", "most", "UPDATEs"])
+    show(f"{title} {fewest} UPDATEs", results, ["ms", "most", "UPDATEs", "n"])
     return results
 
 
@@ -122,7 +124,7 @@ def _once(program, router, count):
         raise LabError(f"{len(missing)} missing")
 
     try:
-        router.wait_message("KEEPALIVE", lambda m: m.kind == KEEPALIVE, 0, 90)
+        router.wait_message("KEEPALIVE", lambda m: m.kind == KEEPALIVE, 0, 150)
         # Seldom, so that reading the messages does not slow down taking their times.
         wait_until(f"{count} prefixes", is_complete, 60, every=0.5)
     except (TimeoutError, LabError) as error:

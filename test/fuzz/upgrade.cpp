@@ -6,7 +6,7 @@
 
 #include "bgp/bfd/engine.hpp"
 #include "cmd/agent/agent.hpp"
-#include "cmd/handover/archive.hpp"
+#include "cmd/handover/loader.hpp"
 
 namespace {
 

@@ -2,7 +2,8 @@
 // The shell of a node: turns, sockets, life and death.
 #include "test/sim/node.hpp"
 
-#include "cmd/handover/archive.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
 
 #include <algorithm>
 

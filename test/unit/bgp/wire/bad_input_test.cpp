@@ -2,13 +2,13 @@
 // Everything in the bad-input tables is found, and nothing in the error catalogue is untested.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "bad_input.hpp"
 #include "bgp/wire/framer.hpp"
 #include "bgp/wire/open.hpp"
+#include "test/support/source_tree.hpp"
 
 using namespace anyvip::bgp::wire;
 using namespace anyvip::bgp::wire::test;
@@ -81,9 +81,7 @@ TEST_CASE("RFC 7606 §7.5, §7.9, §7.10: errors of what only internal peers sen
 }
 
 TEST_CASE("Every factory of the error catalogue has a row here") {
-    const auto here = std::filesystem::path(__FILE__).parent_path();
-    std::ifstream header(here / "../../../../bgp/wire/errors.hpp");
-    REQUIRE(header.is_open());
+    std::istringstream header(read_source("bgp/wire/errors.hpp"));
     std::set<std::string> declared;
     constexpr std::string_view prefix_text = "[[nodiscard]] Error ";
     for (std::string line; std::getline(header, line);) {

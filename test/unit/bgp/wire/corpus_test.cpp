@@ -3,13 +3,11 @@
 // only documented outcomes (test/fuzz/wire_targets.hpp says which).
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 
 #include "support.hpp"
 #include "test/fuzz/wire_targets.hpp"
+#include "test/support/source_tree.hpp"
 
 using namespace anyvip::bgp::wire;
 using namespace anyvip::bgp::wire::test;
@@ -17,17 +15,6 @@ using namespace anyvip::bgp::wire::test;
 namespace {
 
 using Target = void (*)(std::span<const std::uint8_t>);
-
-const auto tests = std::filesystem::path(__FILE__).parent_path() / "../../../";
-
-std::vector<Octets> corpus(const std::string& name) {
-    std::vector<Octets> inputs;
-    for (const auto& entry : std::filesystem::directory_iterator(tests / "fuzz/corpus" / name)) {
-        std::ifstream file(entry.path(), std::ios::binary);
-        inputs.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    }
-    return inputs;
-}
 
 /// Changes, removes, adds or repeats a few octets.
 void mutate(Octets& octets, std::minstd_rand& random) {
@@ -64,7 +51,7 @@ TEST_CASE("The fuzzers' corpora, and U20: 100,000 mutations of each") {
                            Row{"update", fuzz::update},
                            Row{"notification", fuzz::notification}}) {
         CAPTURE(row.name);
-        const auto inputs = corpus(row.name);
+        const auto inputs = read_directory("test/fuzz/corpus/" + row.name);
         REQUIRE_FALSE(inputs.empty());
         for (const Octets& input : inputs) {
             row.target(input);

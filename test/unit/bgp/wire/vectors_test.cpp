@@ -2,13 +2,10 @@
 // What real routers send (test/vectors), read by our codec: OPEN, routes and End-of-RIB.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
 #include "bgp/wire/framer.hpp"
 #include "bgp/wire/open.hpp"
 #include "support.hpp"
+#include "test/support/source_tree.hpp"
 
 using namespace anyvip;
 using namespace anyvip::bgp;
@@ -60,12 +57,7 @@ const std::vector<Row>& rows() {
 }
 
 Octets read_vector(const std::string& name) {
-    const auto here = std::filesystem::path(__FILE__).parent_path();
-    std::ifstream file(here / "../../../vectors" / name);
-    REQUIRE_MESSAGE(file.is_open(), name);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return hex(text.str());
+    return hex(read_source("test/vectors/" + name));
 }
 
 std::string open_summary(std::span<const std::uint8_t> body) {

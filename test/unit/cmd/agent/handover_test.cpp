@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent hands to its successor at an upgrade in place. That nothing at all is different
 // afterwards, the other tests of this directory say once more: see Stage::upgrade.
-#include "cmd/handover/archive.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
 
 #include <array>
 

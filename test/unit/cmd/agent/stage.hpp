@@ -16,7 +16,8 @@
 #include <doctest/doctest.h>
 
 #include "cmd/agent/agent.hpp"
-#include "cmd/handover/archive.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
 #include "test/unit/cmd/agent/router.hpp"
 
 namespace anyvip::test {

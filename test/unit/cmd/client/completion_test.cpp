@@ -2,33 +2,17 @@
 // Manual page and completions know every command and every option.
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "cmd/client/commands.hpp"
+#include "test/support/source_tree.hpp"
 
 using namespace anyvip::client;
 
-namespace {
-
-[[nodiscard]] std::string read_file(std::string_view below_root) {
-    std::string root = __FILE__;
-    for (int i = 0; i < 5; ++i) {
-        root.resize(root.rfind('/'));
-    }
-    std::ifstream file(root + '/' + std::string(below_root));
-    REQUIRE_MESSAGE(file.good(), below_root);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
-} // namespace
+namespace {} // namespace
 
 TEST_CASE("bash and zsh completion and anyvip(1) know every command and option") {
-    const std::string bash = read_file("etc/completion/anyvip.bash");
-    const std::string zsh = read_file("etc/completion/_anyvip");
-    const std::string page = read_file("etc/man/anyvip.1");
+    const std::string bash = read_source("etc/completion/anyvip.bash");
+    const std::string zsh = read_source("etc/completion/_anyvip");
+    const std::string page = read_source("etc/man/anyvip.1");
     for (const Command& command : commands()) {
         const std::string name(command.name);
         CHECK_MESSAGE(bash.find(' ' + name) != std::string::npos, name);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sample configuration and the manual page show every key, the sample with its default.
-#include <fstream>
 #include <regex>
 #include <sstream>
 
+#include "test/support/source_tree.hpp"
 #include "test/unit/cmd/config/support.hpp"
 
 using namespace anyvip;
@@ -12,21 +12,9 @@ using namespace anyvip::cmd::test;
 
 namespace {
 
-[[nodiscard]] std::string read_file(std::string_view below_root) {
-    std::string root = __FILE__;
-    for (int i = 0; i < 5; ++i) {
-        root.resize(root.rfind('/'));
-    }
-    std::ifstream file(root + '/' + std::string(below_root));
-    REQUIRE_MESSAGE(file.good(), below_root);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
 /// The sample with its keys put in force: `#key` becomes `key`, `# prose` stays.
 [[nodiscard]] std::string sample_in_force() {
-    std::istringstream lines(read_file("etc/anyvip.toml"));
+    std::istringstream lines(read_source("etc/anyvip.toml"));
     std::string text;
     for (std::string line; std::getline(lines, line);) {
         const bool is_key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
@@ -38,7 +26,7 @@ namespace {
 } // namespace
 
 TEST_CASE("the sample configuration is valid as it is and announces nothing") {
-    const auto parsed = parse_config(read_file("etc/anyvip.toml"));
+    const auto parsed = parse_config(read_source("etc/anyvip.toml"));
     REQUIRE(parsed);
     CHECK(parsed->vips.empty());
     CHECK(parsed->peers.empty());
@@ -110,7 +98,7 @@ TEST_CASE("the defaults that the sample shows are the defaults") {
 }
 
 TEST_CASE("anyvip.toml(5) describes every key that the parser knows") {
-    const std::string page = read_file("etc/man/anyvip.toml.5");
+    const std::string page = read_source("etc/man/anyvip.toml.5");
     for (const std::string& key : known_keys()) {
         const std::string name = key.substr(key.rfind('.') + 1);
         CHECK_MESSAGE(page.find("Cm " + name) != std::string::npos, key);

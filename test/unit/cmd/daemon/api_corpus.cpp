@@ -2,33 +2,21 @@
 // The API fuzzer's corpus and mutations of it: whatever a client sends, only documented answers.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <vector>
 
 #include "test/fuzz/api_targets.hpp"
+#include "test/support/source_tree.hpp"
 
 namespace anyvip::test {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
 
-std::vector<Octets> corpus() {
-    const auto tests = std::filesystem::path(__FILE__).parent_path() / "../../../";
-    std::vector<Octets> inputs;
-    for (const auto& entry : std::filesystem::directory_iterator(tests / "fuzz/corpus/api")) {
-        std::ifstream file(entry.path(), std::ios::binary);
-        inputs.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    }
-    return inputs;
-}
-
 } // namespace
 
 TEST_CASE("the API fuzzer's corpus, and 2,000 mutations of it") {
-    const auto inputs = corpus();
+    const auto inputs = read_directory("test/fuzz/corpus/api");
     REQUIRE_FALSE(inputs.empty());
     for (const Octets& input : inputs) {
         cmd::fuzz::api(input);

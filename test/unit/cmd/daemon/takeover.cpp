@@ -3,8 +3,6 @@
 #include "cmd/daemon/takeover.hpp"
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -12,8 +10,10 @@
 #include <doctest/doctest.h>
 
 #include "bgp/bfd/engine.hpp"
-#include "cmd/handover/archive.hpp"
 #include "cmd/handover/envelope.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
+#include "test/support/source_tree.hpp"
 
 using namespace anyvip;
 using namespace anyvip::cmd;
@@ -30,11 +30,9 @@ template <class T> std::vector<std::uint8_t> saved(T& object) {
     return {saver.fields().begin(), saver.fields().end()};
 }
 
-std::vector<std::uint8_t> read_vector(const char* name) {
-    const auto here = std::filesystem::path(__FILE__).parent_path();
-    std::ifstream file(here / "../../../vectors" / name, std::ios::binary);
-    REQUIRE(file);
-    return {std::istreambuf_iterator<char>(file), {}};
+std::vector<std::uint8_t> read_vector() {
+    const std::string text = read_source("test/vectors/upgrade-0.1.0.state");
+    return {text.begin(), text.end()};
 }
 
 using Octets = std::vector<std::uint8_t>;
@@ -143,7 +141,7 @@ TEST_CASE("damaged BFD state does no harm") {
 }
 
 TEST_CASE("the state that version 0.1.0 wrote is understood") {
-    const auto file = read_vector("upgrade-0.1.0.state");
+    const auto file = read_vector();
     auto restored = restore_state(file);
     REQUIRE_MESSAGE(restored.has_value(), restored.error());
     CHECK(restored->shell.version == "0.1.0");
@@ -168,14 +166,14 @@ TEST_CASE("the state that version 0.1.0 wrote is understood") {
 }
 
 TEST_CASE("a newer state with parts that are not known here is understood") {
-    const auto [first, second] = parts_of(read_vector("upgrade-0.1.0.state"));
+    const auto [first, second] = parts_of(read_vector());
     std::vector<std::uint8_t> newer = first;
     newer.insert(newer.end(), {200, 3, 0, 0, 0, 'n', 'e', 'w'});
     REQUIRE(restore_state(joined(newer, second)).has_value());
 }
 
 TEST_CASE("a whole state that is damaged behind its checksums does no harm") {
-    auto [first, second] = parts_of(read_vector("upgrade-0.1.0.state"));
+    auto [first, second] = parts_of(read_vector());
     for (std::vector<std::uint8_t>* part : {&first, &second}) {
         for (std::size_t at = 0; at < part->size(); at += 7) {
             (*part)[at] ^= 0xFFU;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The archive: what goes in comes out, and nothing else does any harm.
-#include "cmd/handover/archive.hpp"
+#include "cmd/handover/loader.hpp"
+#include "cmd/handover/saver.hpp"
 
 #include <limits>
 #include <memory>

@@ -79,7 +79,15 @@ TEST_CASE("RFC 1035 §4.1: answers are rendered as dig does, whatever they point
         {"\xC0\x0C\x00\x0F\x00\x01\x00\x00\x00\x3C\x00\x04\x00\x0A\xC0\x0C"s, "10 example.org."},
         {"\xC0\x0C\x00\x10\x00\x01\x00\x00\x00\x3C\x00\x06\x02hi\x02yo"s, "\"hi\" \"yo\""},
         {"\xC0\x0C\x00\x10\x00\x01\x00\x00\x00\x3C\x00\x03\xFFhi"s, "\"hi\""},
+        {"\xC0\x0C\x00\x21\x00\x01\x00\x00\x00\x3C\x00\x08\x00\x0A\x00\x14\x01\xBB\xC0\x0C"s,
+         "10 20 443 example.org."},
+        {"\xC0\x0C\x00\x06\x00\x01\x00\x00\x00\x3C\x00\x1A\x02ns\xC0\x0C\x00"
+         "\x78\x00\x00\x01\x00\x00\x0E\x10\x00\x00\x02\x58\x00\x09\x3A\x80\x00\x00\x01\x2C"s,
+         "ns.example.org. . 2013265921 3600 600 604800 300"},
+        {"\xC0\x0C\x01\x01\x00\x01\x00\x00\x00\x3C\x00\x0E\x80\x05issueca.test"s,
+         "128 issue \"ca.test\""},
         {"\xC0\x0C\x01\x01\x00\x01\x00\x00\x00\x3C\x00\x02\xAB\xCD"s, "\\# 2 abcd"},
+        {"\xC0\x0C\x00\x2B\x00\x01\x00\x00\x00\x3C\x00\x02\xAB\xCD"s, "\\# 2 abcd"},
         {"\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x3C\x00\x02\xAB\xCD"s, "\\# 2 abcd"},
     };
     for (const Row& row : rows) {
@@ -212,6 +220,38 @@ TEST_CASE("dns: verdict and evidence over both transports") {
             CHECK(result.outcome == row.outcome);
             CHECK(result.detail == row.detail);
         }
+    }
+}
+
+TEST_CASE("RFC 7766 §5: what is cut off over UDP is asked again over TCP") {
+    struct Row {
+        std::string stream_flags; ///< of the answer over TCP
+        const char* expect_answer;
+        Outcome outcome;
+        const char* detail;
+        int queries;
+    };
+
+    const std::vector<Row> rows{
+        {no_error, "192.0.2.1", Outcome::Pass, "NOERROR", 2},
+        {no_error, "192.0.2.9", Outcome::Fail, "NOERROR, 192.0.2.1, expected 192.0.2.9", 2},
+        {truncated, "192.0.2.9", Outcome::Fail, "dns: truncated over TCP", 2},
+        {no_error, "", Outcome::Pass, "NOERROR", 1},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.detail);
+        boost::asio::io_context io;
+        int queries = 0;
+        const NameServer server(io, [&](const std::string& asked) {
+            return ++queries == 1 ? std::vector{reply(asked, truncated, 1, "")}
+                                  : std::vector{reply(asked, row.stream_flags, 1, record_a)};
+        });
+        const DnsTarget target{
+            .server = server.target(), .query = "example.org", .expect_answer = row.expect_answer};
+        const Result result = probe(io, config_of(target));
+        CHECK(result.outcome == row.outcome);
+        CHECK(result.detail == row.detail);
+        CHECK(queries == row.queries);
     }
 }
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/daemon/runtime_impl.hpp"
+
+#include <variant>
+
+#include "cmd/daemon/event_line.hpp"
+
+namespace anyvip::cmd {
+namespace {
+
+using ErrorCode = boost::system::error_code;
+
+template <class... Functions> struct Overload : Functions... {
+    using Functions::operator()...;
+};
+
+} // namespace
+
+// One turn of the loop: decide, do, write, until nothing new comes of it. Every input ends here, so
+// that the withdraw's octets leave in the same turn as their cause.
+void Runtime::turn() {
+    if (is_in_turn_ || is_finished_) {
+        return; // an answer from within: the loop below sees it
+    }
+    is_in_turn_ = true;
+    const Instant began = read_clocks().monotonic;
+    // Each round needs a new answer of the kernel to go on; the limit only guards against a mistake
+    // of ours.
+    constexpr int most_rounds = 64;
+    int round = 0;
+    while (round < most_rounds && settle_once()) {
+        ++round;
+    }
+    const Instant written = read_clocks().monotonic;
+    if (publish()) {
+        metrics_.observe_withdraw(written - began);
+    }
+    bfd_->reconcile();
+    control_->after_turn();
+    if (std::exchange(is_status_stale_, false)) {
+        update_service_status();
+    }
+    is_in_turn_ = false;
+    arm_timer();
+}
+
+// Returns whether something new was learnt. The peers are told first: nothing that they say waits
+// for an output (agent.hpp).
+bool Runtime::settle_once() {
+    agent_->settle(read_clocks());
+    const bool is_told = peers_->drain();
+    const std::vector<Output> outputs = agent_->take_outputs();
+    execute(outputs);
+    return is_told || !outputs.empty();
+}
+
+void Runtime::execute(const std::vector<Output>& outputs) {
+    for (const Output& output : outputs) {
+        std::visit(Overload{[this](const StartProbe& start) { probes_->start(start); },
+                            [this](const CancelProbe& cancel) { probes_->cancel(cancel.check_id); },
+                            [this](const AddAddress& add) { add_address(add); },
+                            [this](const RemoveAddress& remove) { remove_address(remove); },
+                            [this](const SetDefaultRoute& set) { set_default_route(set); },
+                            [this](const Persist& persist) { drain_writer_->save(persist.state); },
+                            [this](const Measure& measure) { measurement_->apply(measure); },
+                            [this](const PeerAdded& added) { peers_->add(added.name); },
+                            [this](const PeerRemoved& removed) { peers_->remove(removed.name); },
+                            [this](const PeerRenamed& renamed) {
+                                peers_->rename(renamed.from, renamed.to);
+                            },
+                            [this](const Stopped&) { finish(); }},
+                   output);
+    }
+}
+
+void Runtime::add_address(const AddAddress& add) {
+    if (const std::error_code error = addresses_->add(add.prefix, add.interface)) {
+        agent_->address_failed(add.prefix, add.interface, error.message(), read_clocks());
+    }
+}
+
+void Runtime::remove_address(const RemoveAddress& remove) {
+    if (const std::error_code error = addresses_->remove(remove.prefix, remove.interface)) {
+        log_.warning("cannot remove " + to_string(remove.prefix) + " from " + remove.interface +
+                     ": " + error.message());
+    }
+}
+
+void Runtime::set_default_route(const SetDefaultRoute& wanted) {
+    const std::string problem = routes_->set(wanted.key, wanted.next_hops);
+    if (!problem.empty()) {
+        agent_->default_route_failed(wanted.key, problem, read_clocks());
+    }
+}
+
+void Runtime::persisted(const std::string& problem) {
+    persist_error_ = problem;
+    if (!problem.empty()) {
+        log_.error("cannot save the drains: " + problem);
+    }
+    agent_->persisted(problem, read_clocks());
+    turn();
+    if (drain_writer_->is_idle()) {
+        control_->after_save();
+    }
+}
+
+// Returns whether a VIP was withdrawn.
+bool Runtime::publish() {
+    bool is_withdrawn = false;
+    for (const Event& event : agent_->take_events()) {
+        is_withdrawn =
+            is_withdrawn || event.event == "vip.withdrawn" || event.event == "vip.drained";
+        metrics_.observe_event(event);
+        record(event);
+        is_status_stale_ = true;
+    }
+    return is_withdrawn;
+}
+
+void Runtime::record(const Event& event) {
+    events_.add(event);
+    write_event(log_, event);
+    hooks_.run(events_.all().back());
+}
+
+void Runtime::arm_timer() {
+    if (is_finished_) {
+        return; // the timer serves the end now
+    }
+    const std::optional<Instant> next = agent_->next_deadline();
+    if (next == armed_) {
+        return;
+    }
+    armed_ = next;
+    timer_.cancel();
+    if (!next) {
+        return;
+    }
+    timer_.expires_at(*next);
+    timer_.async_wait([this](ErrorCode error) {
+        if (error) {
+            return;
+        }
+        armed_.reset();
+        peers_->look();
+        agent_->tick(read_clocks());
+        turn();
+    });
+}
+
+void Runtime::update_service_status() {
+    std::string status = std::string(to_string(agent_->node_state())) + ", " +
+                         std::to_string(agent_->count_vips(vip::VipState::Announced)) + " of " +
+                         std::to_string(agent_->config().vips.size()) + " VIPs announced";
+    if (status != service_status_) {
+        service_manager_.notify("STATUS=" + status);
+        service_status_ = std::move(status);
+    }
+}
+
+} // namespace anyvip::cmd
