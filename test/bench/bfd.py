@@ -2,9 +2,9 @@
 """BFD: how long a router sends into the void when a node dies in silence, and how evenly packets
 leave while all cores are busy. BIRD is the router; anyvip, BIRD and FRR are the node."""
 
+import concurrent.futures
 import contextlib
 import itertools
-import multiprocessing
 import os
 import random
 import select
@@ -36,7 +36,7 @@ class AnnouncingBird(BfdBird):
     def configuration(self):
         text = super().configuration().replace("export none;", "export where source = RTS_STATIC;")
         text = text.replace("bfd on;", "bfd on; hold time 9;")
-        return text + f"protocol static {{ ipv4; route {PREFIX}/32 blackhole; }}\n"
+        return text + f"protocol static {{ ipv4 {{ preference 250; }}; route {PREFIX}/32 blackhole; }}\n"
 
 
 class Pair(BfdLife):
@@ -137,8 +137,9 @@ def black_hole(program, interval, runs):
 
 def black_holes(programs, interval, runs):
     """All programs side by side."""
-    with multiprocessing.Pool(len(programs)) as pool:
-        return pool.starmap(black_hole, [(program, interval, runs) for program in programs])
+    count = len(programs)
+    with concurrent.futures.ProcessPoolExecutor(count) as pool:
+        return list(pool.map(black_hole, programs, [interval] * count, [runs] * count))
 
 
 @contextlib.contextmanager
