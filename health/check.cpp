@@ -10,6 +10,7 @@ namespace {
 
 /// Jitter of every interval, to both sides, so that checks that fell into step fall out of it.
 constexpr std::int64_t jitter_permille = 30;
+constexpr std::int64_t lead_permille = 20;
 
 /// A result that says something about the service. Starvation, ours or the host's, does not.
 bool is_countable(const Result& result) {
@@ -72,7 +73,11 @@ Check::Check(CheckConfig config, std::uint64_t seed, double spread, Instant now)
 }
 
 bool Check::wants_run(Instant now) const {
-    return !is_running_ && now >= next_run_;
+    // What decides at a moment of its own has nothing to gain from an earlier one.
+    const bool is_regular = next_run_ == due_ && !is_changing();
+    const Duration lead =
+        std::min<Duration>(config_.schedule.interval * lead_permille / 1000, longest_lead);
+    return !is_running_ && now + (is_regular ? lead : Duration{}) >= next_run_;
 }
 
 void Check::started(Instant now) {

@@ -44,6 +44,10 @@ inline constexpr std::size_t history_limit = 16;
 /// check is starved.
 inline constexpr std::chrono::seconds least_starvation{10};
 
+/// A regular run may begin 2 % of its interval early, and at most this much: whoever is awake looks
+/// so far ahead, so that one wake-up serves several checks.
+inline constexpr std::chrono::milliseconds longest_lead{25};
+
 /// Results and rule in, verdict out. A run never overlaps another: `wants_run` is true at most once
 /// until `finished`. A run whose result repeats the one before it allocates nothing.
 class Check {
@@ -51,7 +55,7 @@ class Check {
     /// `spread` in [0,1): where in the first interval the first run is placed (0: at once).
     Check(CheckConfig config, std::uint64_t seed, double spread, Instant now);
 
-    /// A run is due now; the caller starts the probe and calls `started`.
+    /// A run is due now, or may be taken along; the caller starts the probe and calls `started`.
     [[nodiscard]] bool wants_run(Instant now) const;
     void started(Instant now);
     /// Result of the run that was started last. Late and starved results are not counted but run

@@ -112,11 +112,14 @@ void CheckSet::trigger(std::uint64_t id, Instant now) {
 
 void CheckSet::tick(Instant now) {
     for (std::size_t served = 0; served < most_in_a_turn; ++served) {
-        const auto id = deadlines_.due(now);
+        const auto id = deadlines_.due(now + health::longest_lead);
         if (!id) {
             return;
         }
         CheckInstance& instance = *by_id_.at(*id);
+        if (*instance.deadline > now && !instance.check.wants_run(now)) {
+            return;
+        }
         const health::State before = instance.check.state();
         if (instance.check.tick(now)) {
             changed(instance, before, now);

@@ -8,7 +8,9 @@
 #include <map>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -92,6 +94,17 @@ SSL_CTX* context_for(const std::string& ca_file) {
     }
     trust = {.context = std::move(fresh), .changed = changed};
     return trust.context.get();
+}
+
+/// OpenSSL looks up the system's certificates one by one, each in a file of its own; one that it
+/// cannot open is to it one that does not exist.
+std::error_code lookup_obstacle() {
+    const int descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return {errno, std::system_category()};
+    }
+    ::close(descriptor);
+    return {};
 }
 
 } // namespace
@@ -241,6 +254,11 @@ Result TlsSession::Impl::handshake_failure(int error) const {
     const long verdict = openssl().SSL_get_verify_result(ssl.get());
     std::string why;
     if (verdict != X509_V_OK && openssl().SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE) {
+        if (const std::error_code obstacle = lookup_obstacle()) {
+            openssl().ERR_clear_error();
+            return {.detail = "tls: certificates: " + obstacle.message(),
+                    .is_our_fault = is_exhaustion(obstacle)};
+        }
         why = "certificate: " + std::string(openssl().X509_verify_cert_error_string(verdict));
         openssl().ERR_clear_error();
     } else if (error == SSL_ERROR_SYSCALL && openssl().ERR_peek_error() == 0) {

@@ -207,6 +207,33 @@ TEST_CASE("intervals are counted from start to start and jittered by some percen
     CHECK(is_about((most + least) / 2, milliseconds(1000)));
 }
 
+TEST_CASE("a regular run may begin 2 % early, at most 25 ms; others begin at their time") {
+    struct Row {
+        milliseconds interval;
+        milliseconds lead;
+    };
+
+    for (const Row& row : {Row{milliseconds(1000), milliseconds(20)},
+                           Row{milliseconds(100), milliseconds(2)},
+                           Row{seconds(10), milliseconds(25)}}) {
+        CAPTURE(row.interval.count());
+        CheckConfig config = web();
+        config.schedule.interval = row.interval;
+        Bench bench(config);
+        bench.up();
+        const Instant due = *bench.check.next_deadline();
+        CHECK(!bench.check.wants_run(due - row.lead - milliseconds(1)));
+        CHECK(bench.check.wants_run(due - row.lead));
+        bench.now = due;
+        bench.run(fail()); // changing now
+        const Instant deciding = *bench.check.next_deadline();
+        CHECK(!bench.check.wants_run(deciding - milliseconds(1)));
+        bench.run(late(pass()));
+        const Instant again = *bench.check.next_deadline();
+        CHECK(!bench.check.wants_run(again - milliseconds(1)));
+    }
+}
+
 TEST_CASE("a run never overlaps another, and one that exceeds the interval is followed at once") {
     Bench bench;
     bench.check.started(bench.now);

@@ -193,7 +193,7 @@ TEST_CASE("tls and https: chain, name, days and version decide" *
     }
 }
 
-TEST_CASE("tls: without a descriptor for ca_file the error is our own fault" *
+TEST_CASE("tls: without a descriptor for certificates the error is our own fault" *
           doctest::skip(!std::filesystem::exists(openssl))) {
     std::signal(SIGPIPE, SIG_IGN);
     const Certificates certificates;
@@ -210,14 +210,19 @@ TEST_CASE("tls: without a descriptor for ca_file the error is our own fault" *
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     const rlimit one{.rlim_cur = static_cast<rlim_t>(next) + 1, .rlim_max = before.rlim_max};
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &one) == 0);
-    const Result result =
-        probe(io,
-              config_of(TlsTarget{.target = good.target(),
-                                  .tls = {.ca_file = certificates.file("good")}}));
+    std::vector<Result> results;
+    for (const std::string& ca_file : {certificates.file("good"), std::string("")}) {
+        const TlsTarget target{.target = good.target(), .tls = {.ca_file = ca_file}};
+        results.push_back(probe(io, config_of(target)));
+        io.restart();
+    }
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-    CHECK(result.outcome == Outcome::Error);
-    CHECK(result.is_our_fault);
-    CHECK(result.detail.ends_with("Too many open files"));
+    for (const Result& result : results) {
+        CAPTURE(result.detail);
+        CHECK(result.outcome == Outcome::Error);
+        CHECK(result.is_our_fault);
+        CHECK(result.detail.ends_with("Too many open files"));
+    }
 }
 
 TEST_CASE("tls: an expired certificate, an old version, and a server that speaks no TLS" *
