@@ -159,10 +159,11 @@ void PathWatch::on_events(std::size_t octets) {
         const char* const name = event.len == 0 ? "" : buffer_.data() + at + sizeof event;
         for (const auto& [path, place] : places_) {
             const bool is_all = (event.mask & IN_Q_OVERFLOW) != 0;
-            const bool is_concerned = std::ranges::any_of(place.spots, [&](const Spot& spot) {
-                return event.wd == spot.descriptor &&
-                       ((event.mask & gone) != 0 || spot.entry == name);
-            });
+            const bool is_gone = (event.mask & gone) != 0;
+            const bool is_concerned =
+                std::ranges::any_of(place.spots, [&, watch = event.wd](const Spot& spot) {
+                    return watch == spot.descriptor && (is_gone || spot.entry == name);
+                });
             if (is_all || is_concerned) {
                 changed.insert(path);
             }
