@@ -17,7 +17,7 @@ from .fabrics import FABRICS, can_build, quick_scenarios
 from .figures import cell, markdown
 from .node import require_programs
 from .process import LabError
-from .report import table
+from .report import table, what_is_missing
 from .scenarios import ALL
 from .scenarios.measure import PER_SECOND
 
@@ -52,26 +52,41 @@ class Run:
         """Runs until one fails, because what it left behind is not known; returns the rest."""
         with Fabric(f"lab-{self.name}") as fabric:
             try:
-                lab = FABRICS[self.name](fabric, self.router, self.speaker)
-                lab.times = self.times
-                lab.start()
-                lab.wait_all()
-            except (LabError, OSError) as error:
-                self._add("start", "failed", error=f"{error}")
-                return []
-            while left:
-                name = left.pop(0)
-                scenario = ALL[name]
-                # What runs a page of etc/routers is for that alone.
-                if not scenario.fits(lab) or lab.is_page != (name == "router-page"):
-                    continue
-                if self.speaker not in scenario.speakers:
-                    self._add(name, "cannot")
-                    continue
-                if not self._one(scenario, lab):
-                    _show_logs(lab)
-                    return left
+                return self._on(fabric, left)
+            finally:
+                self._end_watches(fabric)
+
+    def _on(self, fabric, left):
+        try:
+            lab = FABRICS[self.name](fabric, self.router, self.speaker)
+            lab.times = self.times
+            lab.start()
+            lab.wait_all()
+        except (LabError, OSError) as error:
+            self._add("start", "failed", error=f"{error}")
+            return []
+        while left:
+            name = left.pop(0)
+            scenario = ALL[name]
+            # What runs a page of etc/routers is for that alone.
+            if not scenario.fits(lab) or lab.is_page != (name == "router-page"):
+                continue
+            if self.speaker not in scenario.speakers:
+                self._add(name, "cannot")
+                continue
+            if not self._one(scenario, lab):
+                _show_logs(lab)
+                return left
         return []
+
+    def _end_watches(self, fabric):
+        """One that had ended before saw too little of what has passed."""
+        for close in fabric.at_exit:
+            try:
+                close()
+            except LabError as error:
+                self._add("end", "failed", error=f"{error}")
+        fabric.at_exit.clear()
 
     def _one(self, scenario, lab):
         begin = time.monotonic()
@@ -138,7 +153,7 @@ def show_table(results):
         cells = {(one["scenario"], one["fabric"]): cell(one) for one in chosen}
         rows = [
             [name, *(cells.get((name, fabric), "") for fabric in fabrics)]
-            for name in ("start", *ALL)
+            for name in ("start", *ALL, "end")
             if any((name, fabric) in cells for fabric in fabrics)
         ]
         say(f"\n{speaker}, {router}: seconds until the routers' kernels had it ·")
@@ -240,6 +255,9 @@ def main():
     if options.json or options.markdown:
         write(options, results)
     if not options.child:
+        if missing := what_is_missing(results, options.scenarios):
+            say(f"FAIL  {missing}")
+            status = 1
         counts = [sum(one["outcome"] == word for one in results) for word in ("passed", "failed")]
         say(f"{counts[0]} passed, {counts[1] or status} failed")
     return 1 if _failed(results) else status

@@ -47,3 +47,13 @@ def table(rows, header=None):
         if header and number == 0:
             lines.append("  ".join("-" * width for width in widths))
     return "\n".join(lines)
+
+
+def what_is_missing(results, scenarios):
+    """Why a run in which nothing failed is no success all the same; empty: it is one.
+
+    `scenarios`: those asked for by name; of them each has to have run somewhere."""
+    ran = {one["scenario"] for one in results if one["outcome"] in ("passed", "failed")}
+    if absent := [name for name in scenarios if name not in ran]:
+        return f"not run, no fabric here is for it: {', '.join(absent)}"
+    return "" if ran else "nothing was run"

@@ -14,6 +14,8 @@ import struct
 import threading
 import time
 
+from .process import LabError
+
 NETLINK_ROUTE, GROUP_IPV4_ROUTE, GROUP_IPV6_ROUTE = 0, 0x40, 0x400
 RTM_NEWROUTE, RTM_DELROUTE, RTA_DST = 24, 25, 1
 SO_ATTACH_FILTER, ETH_P_ALL, PACKET_OUTGOING = 26, 0x0003, 4
@@ -29,10 +31,14 @@ class RouteEvent:
 
 
 class _Watcher:
-    """One thread that reads several sockets until it is closed."""
+    """One thread that reads several sockets until it is closed.
+
+    When it ends before (ENOBUFS: the kernel has dropped something), what it saw is no evidence any
+    more: every question to it is a LabError from then on, and so is its close."""
 
     def __init__(self, sockets):
         self._sockets = sockets
+        self._problem = None
         self._wake = os.eventfd(0)
         self.changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -43,17 +49,28 @@ class _Watcher:
         by_number = {one.fileno(): (name, one) for name, one in self._sockets.items()}
         for number in (*by_number, self._wake):
             poll.register(number, select.POLLIN)
-        while True:
-            for number, _ in poll.poll():
-                if number == self._wake:
-                    return
-                self._read(*by_number[number])
+        try:
+            while True:
+                for number, _ in poll.poll():
+                    if number == self._wake:
+                        return
+                    self._read(*by_number[number])
+        except Exception as error:  # whatever it was: nobody watches any more
+            with self.changed:
+                self._problem = error
+                self.changed.notify_all()
+
+    def _require_watching(self):
+        if self._problem is not None:
+            raise LabError(f"{type(self).__name__} has ended, it saw too little: {self._problem!r}")
 
     def close(self):
         os.eventfd_write(self._wake, 1)
         self._thread.join()
         for one in self._sockets.values():
             one.close()
+        os.close(self._wake)
+        self._require_watching()
 
 
 class RouteWatch(_Watcher):
@@ -87,11 +104,13 @@ class RouteWatch(_Watcher):
             data = data[(size + 3) & ~3 :]
 
     def since(self, moment):
+        self._require_watching()
         return [event for event in list(self.events) if event.at >= moment]
 
     def wait(self, seconds):
         """Returns after the next change, or when so many seconds have passed."""
         with self.changed:
+            self._require_watching()
             self.changed.wait(seconds)
 
 
@@ -137,6 +156,7 @@ class UpdateCount(_Watcher):
         super().__init__({role: _tap(one) for role, one in namespaces.items()})
 
     def total(self, roles):
+        self._require_watching()
         return sum(self.by_neighbor[role] for role in roles)
 
     def _read(self, router, tap):
@@ -172,7 +192,7 @@ class LastPacket(_Watcher):
     """When the last packet for an IPv4 address came to a namespace; use it as a context manager."""
 
     def __init__(self, namespace, address):
-        self.last = time.monotonic()
+        self._last = time.monotonic()
         wanted = int(ipaddress.IPv4Address(address))
         # Protocol IPv4, destination: see BGP_ONLY.
         program = [
@@ -186,16 +206,25 @@ class LastPacket(_Watcher):
         ]
         super().__init__({"node": _tap(namespace, program)})
 
+    @property
+    def last(self):
+        self._require_watching()
+        return self._last
+
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, error, trace):
+        try:
+            self.close()
+        except LabError:
+            if error is None:  # else that one is told
+                raise
 
     def _read(self, _, tap):
         _, (device, _, direction, *_) = tap.recvfrom(64)
         if device != "lo" and direction != PACKET_OUTGOING:
-            self.last = time.monotonic()
+            self._last = time.monotonic()
 
 
 def _is_end_of_rib(body):
