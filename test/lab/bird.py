@@ -22,7 +22,7 @@ protocol bgp {name} {{
 CHANNEL = """{family} {{
         {options}
         import filter {{
-            if net !~ {allowed} then reject;
+            if net !~ {taken} then reject;
             # RFC 8326: who is about to leave is used only while there is nobody else.
             if (65535, 0) ~ bgp_community then bgp_local_pref = 0;
             accept;
@@ -102,8 +102,11 @@ class Bird(Router):
         exported = []
         if self.table and family == "ipv4":
             exported.append("source = RTS_STATIC")
+        default = "0.0.0.0/0" if family == "ipv4" else "::/0"
         if "default" in neighbor.sends:
-            exported.append(f"net = {'0.0.0.0/0' if family == 'ipv4' else '::/0'}")
+            exported.append(f"net = {default}")
+        if "learnt-default" in neighbor.sends:
+            exported.append(f"(source = RTS_BGP && net = {default})")
         if "vip" in neighbor.sends:
             exported.append(f"(source = RTS_BGP && net ~ {allowed})")
         options = ""
@@ -113,7 +116,7 @@ class Bird(Router):
             options += "add paths tx; "
         return CHANNEL.format(
             family=family,
-            allowed=allowed,
+            taken=f"[ {default} ]" if "default" in neighbor.takes else allowed,
             options=options,
             export="where " + " || ".join(exported) if exported else "none",
         )

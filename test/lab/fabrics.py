@@ -2,11 +2,16 @@
 """The fabrics by name: each a function (Fabric, router's software, speaker) -> Lab."""
 
 from .anycast import Anycast
-from .hybrid import Hybrid
+from .hybrid import UPSTREAM_ASN, Hybrid
 from .leaf_spine import LeafSpine
+from .router import Neighbor, make_router
 from .scenarios import ALL
 from .scenarios.page import TOO_MANY
+from .topology import ALLOWED, ROUTER_ASN
 from .unnumbered import Unnumbered
+
+# As the pages have them.
+PAGE_UPSTREAM, PAGE_ROUTER = "192.0.2.1", "192.0.2.2"
 
 
 def _full(speaker):
@@ -69,11 +74,26 @@ def _page(fabric, page):
     lab.is_page = True
     for node, bandwidth in zip(lab.nodes, ("1Gbit", "1Gbit", "3Gbit", "1Gbit")):
         node.table("[vip]")["bandwidth"] = bandwidth
+        node.table("[peer]")["default_route"] = True
     # Something that is no host route, and more host routes than a node may have.
     network = {"name": "net", "addresses": ["203.0.113.128/25"], "allow_prefix": True}
     lab.nodes[0].tables.append(("[vip]", network))
     lab.spare.tables.append(("[vip]", {"name": "many", "addresses": TOO_MANY}))
+    _add_upstream(fabric, lab)
     return lab
+
+
+def _add_upstream(fabric, lab):
+    """Where the page's router learns a default route; BIRD, so that only the page is of interest."""
+    namespace = fabric.router_namespace("upstream")
+    fabric.link("upstream", "router")
+    namespace.ip("address", "add", f"{PAGE_UPSTREAM}/30", "dev", "router")
+    fabric.namespaces["router"].ip("address", "add", f"{PAGE_ROUTER}/30", "dev", "upstream")
+    # BIRD knows "router" as a word of its own.
+    edge = Neighbor("edge", ROUTER_ASN, PAGE_ROUTER, sends=("default",))
+    lab.upstream = make_router(
+        "bird", fabric, "upstream", UPSTREAM_ASN, PAGE_UPSTREAM, [edge], *ALLOWED
+    )
 
 
 def page_frr(fabric, software, speaker):
@@ -104,7 +124,7 @@ QUICK = {
         "server-drained",
         "servers-all-fail",
     ),
-    "hybrid2": (*BASICS, "router-maintenance", "router-off", "server-drained"),
+    "hybrid2": (*BASICS, "router-maintenance", "router-off", "uplink-cut", "server-drained"),
     "resilient": ("drain", "node-added"),
     "dual-one": BASICS,
     "dual-two": BASICS,

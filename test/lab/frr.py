@@ -34,6 +34,12 @@ route-map VIP-IN permit 10
  match ip address prefix-list VIP4
 route-map VIP-IN permit 20
  match ipv6 address prefix-list VIP6
+ip prefix-list DEFAULT seq 5 permit 0.0.0.0/0
+ipv6 prefix-list DEFAULT seq 5 permit ::/0
+route-map DEFAULT permit 10
+ match ip address prefix-list DEFAULT
+route-map DEFAULT permit 20
+ match ipv6 address prefix-list DEFAULT
 route-map NONE deny 10
 ! It would ask for all routes again some seconds after the start.
 bgp route-map delay-timer 0
@@ -55,6 +61,8 @@ router bgp {asn}
  exit-address-family
 """
 
+# What a neighbor is told, and the route-map that lets it through.
+OUT_MAPS = {"vip": "VIP-IN", "learnt-default": "DEFAULT"}
 
 
 class Frr(Router):
@@ -201,8 +209,9 @@ def _activate(neighbor):
     name = neighbor.address or neighbor.interface
     # Without a policy in both directions FRR neither takes nor sends anything on eBGP (RFC 8212).
     yield f"neighbor {name} activate"
-    yield f"neighbor {name} route-map VIP-IN in"
-    yield f"neighbor {name} route-map {'VIP-IN' if 'vip' in neighbor.sends else 'NONE'} out"
+    yield f"neighbor {name} route-map {'DEFAULT' if 'default' in neighbor.takes else 'VIP-IN'} in"
+    sent = [map for word, map in OUT_MAPS.items() if word in neighbor.sends] or ["NONE"]
+    yield f"neighbor {name} route-map {sent[0]} out"
     if "default" in neighbor.sends:
         yield f"neighbor {name} default-originate"
     if neighbor.add_path:

@@ -50,14 +50,13 @@ class Hybrid(Lab):
         neighbors = []
         for number, role in enumerate(self._edges):
             link = self.fabric.link("upstream", role)
-            self.default_routes[role] = link.a
-            self.fabric.default_route(role, link.a)
-            neighbors.append(Neighbor(role, ROUTER_ASN + number, link.b[0]))
+            neighbors.append(Neighbor(role, ROUTER_ASN + number, link.b[0], sends=("default",)))
             self._neighbors[role].append(
-                Neighbor("upstream", UPSTREAM_ASN, link.a[0], sends=("vip",))
+                Neighbor("upstream", UPSTREAM_ASN, link.a[0], sends=("vip",), takes=("default",))
             )
         self._router("upstream", UPSTREAM_ASN, "10.254.0.254", neighbors)
         self.hops["upstream"] = set(self._edges)
+        self.learn_default |= {role: {"upstream"} for role in self._edges}
 
     def _server(self, role):
         self.fabric.namespace(role)
@@ -70,6 +69,7 @@ class Hybrid(Lab):
         self.fabric.namespaces[role].sysctl("net.ipv6.conf.all.ignore_routes_with_linkdown", 1)
         # ExaBGP installs nothing: its host gets a static route over all routers.
         learns = self.speaker == "anyvip" and len(self._edges) > 1
+        sends = ("learnt-default",) if len(self._edges) > 1 else ()
         sessions, gateways = [], []
         for number, router in enumerate(self._edges):
             link = self.fabric.link(router, role)
@@ -78,9 +78,12 @@ class Hybrid(Lab):
             bfd = role == self.bfd_role
             sessions.append(Session(router, link, asn=ROUTER_ASN + number, bfd=bfd, more=more))
             self._neighbors[router].append(
-                Neighbor(role, NODE_ASN, link.b[0], sends=("default",), bfd=bfd)
+                # Never one of its own: a router without its uplink would draw answers into nothing.
+                Neighbor(role, NODE_ASN, link.b[0], sends=sends, bfd=bfd)
             )
-        if not learns:
+        if learns:
+            self.learn_default[role] = set(self._edges)
+        else:
             self.fabric.default_route(role, *gateways)
             self.static_default = len(gateways) > 1
         addresses = {one.role: self.fabric.link(role, one.role).b[0] for one in self.servers}

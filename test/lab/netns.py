@@ -74,6 +74,16 @@ class Namespace:
                 hops[hop.get("dev", "-")] = gateway
         return dict(sorted(hops.items()))
 
+    def default_hops(self, family):
+        """By which devices the default route of a family leaves."""
+        text = self.ip("-4" if family == "ipv4" else "-6", "-j", "route", "show", "default")
+        return {
+            hop["dev"]
+            for route in json.loads(text or "[]")
+            for hop in route.get("nexthops", [route])
+            if "dev" in hop
+        }
+
     def weights(self, prefix):
         """The weight of each next hop of a prefix in the kernel, by device."""
         family = "-6" if ":" in prefix else "-4"

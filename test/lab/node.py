@@ -138,6 +138,9 @@ class Node(Server):
                 return peer
         raise LabError(f"{self.role}: no peer {name}")
 
+    def peer_details(self, name):
+        return json.loads(self.anyvip("--json", "peers", name))
+
     def stop(self):
         """Graceful: returns the daemon's exit status."""
         return self.daemon.stop(signal.SIGTERM, 20)

@@ -8,6 +8,8 @@ from .fabric import ROOT
 from .frr import Frr
 from .process import LabError, run
 
+# What limits how many prefixes a node may send.
+LIMIT_FRR, LIMIT_BIRD = "maximum-prefix", "import limit 10 action disable; "
 MINIMAL = "hostname {role}\nlog stdout\n"
 # Of the lab, not of the page: FRR 8.4 and the next-hop groups of the kernel, see frr.py.
 ZEBRA = MINIMAL + "no zebra nexthop kernel enable\n"
@@ -38,11 +40,33 @@ class PageFrr(Frr):
         self.apply("")
         return self
 
-    def apply(self, block):
+    def apply(self, *names):
+        """These blocks, one after the other, on top of what there is."""
         path = f"{self._directory}/page.conf"
-        with open(path, "w") as file:
-            file.write(self.page[block])
-        run("vtysh", "--vty_socket", self._directory, "-f", path)
+        for name in names:
+            with open(path, "w") as file:
+                file.write(self.page[name])
+            run("vtysh", "--vty_socket", self._directory, "-f", path)
+
+    def drop_limit(self):
+        """Takes the lines of the page back that limit what a node may send."""
+        for family in ("ipv4", "ipv6"):
+            self.configure(
+                f"router bgp {self.asn}",
+                f"address-family {family} unicast",
+                *[f"no {line}" for line in self._limits()],
+            )
+
+    def restore_limit(self):
+        for family in ("ipv4", "ipv6"):
+            words = (f"router bgp {self.asn}", f"address-family {family} unicast")
+            self.configure(*words, *self._limits())
+
+    def _limits(self):
+        lines = {line.strip() for line in self.page[""].splitlines() if LIMIT_FRR in line}
+        if not lines:
+            raise LabError(f"the page of FRR has no {LIMIT_FRR}")
+        return sorted(lines)
 
 
 class PageBird(Bird):
@@ -53,16 +77,33 @@ class PageBird(Bird):
     def configuration(self):
         return self.page[""].replace("log syslog all;", "log stderr all;")
 
-    def apply(self, block):
-        """A line of the block takes the place of that with the same beginning, or is added."""
+    def apply(self, *names):
+        """The first block and these: a line with the nodes' filter takes the place of that with the
+        same beginning, what else there is in a block is added."""
         text = self.configuration()
-        for line in self.page[block].strip("\n").splitlines():
-            begin = line.partition("from_nodes")[0]
-            same = rf"^{re.escape(begin)}.*$"
-            if re.search(same, text, re.M):
-                text = re.sub(same, lambda _, new=line: new, text, flags=re.M)
-            else:
-                text += line + "\n"
+        for name in names:
+            more = []
+            for line in self.page[name].strip("\n").splitlines():
+                begin, is_of_nodes, _ = line.partition("from_nodes")
+                if is_of_nodes:
+                    same = rf"^{re.escape(begin)}from_nodes.*$"
+                    text = re.sub(same, lambda _, new=line: new, text, flags=re.M)
+                else:
+                    more.append(line + "\n")
+            text += "".join(more)
+        self._use(text)
+
+    def drop_limit(self):
+        """Takes that of the page back that limits what a node may send."""
+        text = self.configuration()
+        if LIMIT_BIRD not in text:
+            raise LabError(f"the page of BIRD has no {LIMIT_BIRD}")
+        self._use(text.replace(LIMIT_BIRD, ""))
+
+    def restore_limit(self):
+        self._use(self.configuration())
+
+    def _use(self, text):
         with open(self._config, "w") as file:
             file.write(text)
         answer = self.ask("configure")

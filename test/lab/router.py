@@ -18,7 +18,8 @@ class Neighbor:
     ttl_security: bool = False
     extended_next_hop: bool = False
     interface: str = ""  # unnumbered; `address` is empty then
-    sends: tuple = ()  # what the router tells it: "vip", "default"
+    sends: tuple = ()  # what the router tells it: "vip", a "default" of its own, a "learnt-default"
+    takes: tuple = ("vip",)  # what the router takes of it: "vip" or "default"
     add_path: bool = False  # all paths of what it is told (RFC 7911)
     bfd: bool = False  # 300 ms x 3
 

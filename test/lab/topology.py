@@ -5,7 +5,7 @@ about where the routers' kernels send the VIP."""
 import time
 
 from .certificates import Authority
-from .process import LabError
+from .process import LabError, wait_until
 from .resilient import ResilientFib
 from .watch import RouteWatch, UpdateCount
 
@@ -38,7 +38,8 @@ class Lab:
         self.routers = {}  # role -> Router
         self.hops = {}  # router's role -> roles to which it can send the VIP
         self.routers_out = set()  # routers that are not in use at the moment
-        self.default_routes = {}  # router's role -> where its default route leads, as Link.a
+        self.default_routes = {}  # router's role -> where its static default route leads, as Link.a
+        self.learn_default = {}  # role -> routers from which its default route is learnt by BGP
         self.entry = "router"  # the first router on the way from the client
         self.announcers = []
         self.servers = []
@@ -53,6 +54,7 @@ class Lab:
         self.is_resilient = False  # the first router hashes resiliently
         self.resilient = None  # its copy of the routes
         self.is_page = False  # the router runs a page of etc/routers
+        self.upstream = None  # a page's: where its router learns a default route
         self.times = 20  # how often they repeat
         self.routes = self.updates = None
 
@@ -136,9 +138,23 @@ class Lab:
 
     def wait_all(self, deadline=40.0):
         moment = self.wait_reach(self.roles(), deadline)
+        self.wait_defaults()
         if self.resilient:
             self.resilient.wait_copied()
         return moment
+
+    def wait_defaults(self, deadline=20.0):
+        """Until everybody's default route leads by all routers in use that he learns it from."""
+
+        def are_there():
+            for role, routers in self.learn_default.items():
+                for family in self.families if role not in self.routers_out else ():
+                    hops = self.fabric.namespaces[role].default_hops(family)
+                    if hops != routers - self.routers_out:
+                        raise LabError(f"{family} default route of {role}: {sorted(hops)}")
+            return True
+
+        wait_until("default routes", are_there, deadline)
 
     def path_length(self, address, router=None):
         """The least and the greatest AS_PATH length of the VIP in a router's table."""

@@ -8,6 +8,7 @@ from ..process import LabError, wait_until
 from .measure import hold_load, require
 from .registry import has_two_routers, scenario
 
+
 @scenario("router-restart", fits=lambda lab: len(lab.routers) == 1)
 def router_restart(lab):
     """The only router's BGP software is restarted: seconds from its start until the VIP is back."""
@@ -128,3 +129,30 @@ def router_black_hole(lab):
     """One of two routers swallows all packets, links stay up: both sides' hold time of 9 s."""
     out = _router_out(lab)
     return _failure(lab, lambda: lab.cut(out), lambda: lab.mend(out), 3)
+
+
+@scenario("uplink-cut", fits=lambda lab: lab.learn_default, speakers=("anyvip",))
+def uplink_cut(lab):
+    """One of two routers loses its uplink: its default route is gone from the nodes, too."""
+    out = _router_out(lab)
+    upstream = lab.fabric.namespaces[lab.entry]
+    lab.wait_defaults()
+
+    def cut(_):
+        with _out_of_use(lab):
+            upstream.ip("link", "set", out, "down")
+            lab.wait_reach(lab.roles(), 15)
+            # Its sessions with the nodes stay up: nothing but its route tells them.
+            lab.wait_defaults()
+            end = time.monotonic()
+            _require_established(lab.announcers)
+            time.sleep(2)
+        return end
+
+    try:
+        _, cost = hold_load(lab, cut)
+    finally:
+        upstream.ip("link", "set", out, "up")
+    cost.require_none_failed_after(cost.end)
+    lab.wait_all()
+    return cost.figures()
