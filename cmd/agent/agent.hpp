@@ -192,7 +192,8 @@ struct PeerView {
     const bgp::Peer* peer = nullptr;
     PeerUse use = PeerUse::Open;
     BfdState bfd = BfdState::Off;
-    std::string refused; ///< not empty: why no connection may be made at all
+    std::string refused;        ///< not empty: why no connection may be made at all
+    bool waits_for_bfd = false; ///< `bfd.strict`: no connection before BFD is up
 };
 
 /// A learnt default route in the kernel, or on its way there.

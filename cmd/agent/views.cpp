@@ -107,7 +107,12 @@ std::optional<PeerView> Agent::peer(std::string_view name) const {
     if (record == nullptr) {
         return std::nullopt;
     }
-    return PeerView{&record->entry, &record->peer, record->use, record->bfd, record->refused};
+    return PeerView{&record->entry,
+                    &record->peer,
+                    record->use,
+                    record->bfd,
+                    record->refused,
+                    waits_for_bfd(*record)};
 }
 
 std::uint64_t Agent::drain_fingerprint() const {

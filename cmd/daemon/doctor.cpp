@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <set>
 #include <utility>
 
-#include <boost/json/array.hpp>
 #include <linux/capability.h>
 
 namespace anyvip::cmd {
@@ -32,8 +32,10 @@ class Examination {
         dead_links();
         path_mtu();
         bgp_port();
-        capabilities();
-        state_directory();
+        if (setup_.has_daemon) { // these are of its process
+            capabilities();
+            state_directory();
+        }
         diagnose_ways(setup_, host_, findings_);
         std::ranges::stable_sort(findings_, {}, &Finding::severity);
         return std::move(findings_);
@@ -66,39 +68,89 @@ class Examination {
                     router.name + " is of no use: " + router.problem,
                     "anyvip peers " + router.name);
             }
+            for (const std::string& problem : router.family_problems) {
+                add(Severity::Warning,
+                    "routers",
+                    router.name + " " + problem,
+                    "activate this address family for the neighbour on the router, or leave it out "
+                    "of families in [[peer]] and of the VIPs for it; anyvip peers " +
+                        router.name);
+            }
         }
     }
 
-    // With two ways in, a packet may come from where the answer would not go.
+    [[nodiscard]] static std::string loose_filter(const std::string& interface) {
+        return "sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf." + interface +
+               ".rp_filter=2";
+    }
+
+    // With two ways in, a packet may come from where the answer would not go; with one, too, when
+    // answers leave by a third.
     void reverse_path() {
+        const auto& ways = host_.default_ways[static_cast<std::size_t>(Family::Ipv4)];
+        const auto& routed = host_.gateway_interfaces[static_cast<std::size_t>(Family::Ipv4)];
         for (const std::string& interface : interfaces_) {
-            if (interfaces_.size() > 1 && greater(interface, "rp_filter") == 1) {
+            if (greater(interface, "rp_filter") != 1) {
+                continue;
+            }
+            const bool is_default =
+                ways.empty() ||
+                std::ranges::find(ways, interface, &HostFacts::Way::interface) != ways.end();
+            if (interfaces_.size() > 1 || (!is_default && !routed.contains(interface))) {
                 add(Severity::Error,
                     "rp_filter",
                     "packets that come in by " + interface +
                         " are dropped when their answer would leave by another interface",
-                    "sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf." + interface +
-                        ".rp_filter=2");
+                    loose_filter(interface));
+            } else if (!is_default) {
+                add(Severity::Note,
+                    "rp_filter",
+                    "packets that come in by " + interface +
+                        " are dropped when they are not from where its routes lead: the default "
+                        "route leaves by " +
+                        ways.front().interface,
+                    loose_filter(interface));
             }
         }
     }
 
     // A VIP out of a connected subnet is asked for by ARP; the node that answers gets all traffic.
     void arp() {
+        std::set<std::pair<std::string, Prefix>> told; // a link may have several addresses
         for (const HostFacts::Address& own : host_.addresses) {
             const Prefix subnet = Prefix::of(own.address, own.length_bits);
-            if (!own.address.is_v4() || subnet.is_host() || own.interface == "lo") {
+            if (subnet.is_host() || own.interface == "lo" || !own.has_neighbours) {
                 continue;
             }
             for (const DoctorSetup::Vip& vip : setup_.vips) {
                 for (const Prefix& prefix : vip.prefixes) {
-                    if (vip.interface == own.interface || !subnet.contains(prefix.address())) {
+                    if (!subnet.contains(prefix.address()) ||
+                        !told.emplace(own.interface, prefix).second) {
                         continue;
                     }
-                    arp_of(own.interface, prefix);
+                    if (vip.interface == own.interface) {
+                        on_link(vip, prefix);
+                    } else if (own.address.is_v4()) { // IPv6 answers on the address's link alone
+                        arp_of(own.interface, prefix);
+                    }
                 }
             }
         }
+    }
+
+    // arp_ignore does not help here, short of 8, which answers for nothing at all.
+    void on_link(const DoctorSetup::Vip& vip, const Prefix& prefix) {
+        const bool is_v4 = prefix.address().is_v4();
+        if (is_v4 && greater(vip.interface, "arp_ignore") == 8) {
+            return;
+        }
+        add(Severity::Error,
+            is_v4 ? "arp" : "neighbour discovery",
+            to_string(prefix) + " of VIP " + vip.name + " is on " + vip.interface +
+                ", in a subnet of that very link: every node there answers " +
+                (is_v4 ? "ARP" : "neighbour") +
+                " requests for it, and neighbours use the one that was the quickest",
+            "put it on lo (interface = \"lo\"), or take the VIP out of another subnet");
     }
 
     void arp_of(const std::string& interface, const Prefix& prefix) {
@@ -136,16 +188,30 @@ class Examination {
                 }
             }
         }
+        left_behind(known);
+    }
+
+    // On lo a host address is a VIP, or was one. On a link it may be the host's own, too.
+    void left_behind(const std::set<IpAddress>& known) {
+        std::set<std::string> places{"lo"};
+        for (const DoctorSetup::Vip& vip : setup_.vips) {
+            places.insert(vip.interface);
+        }
         for (const HostFacts::Address& own : host_.addresses) {
             const bool is_host = own.length_bits == host_length(own.address.family());
-            if (own.interface == "lo" && is_host && !own.address.is_loopback() &&
-                !known.contains(own.address)) {
+            const bool is_own_of_link =
+                own.interface != "lo" &&
+                std::ranges::any_of(host_.sources | std::views::values,
+                                    [&](const IpAddress& source) { return source == own.address; });
+            if (places.contains(own.interface) && is_host && !own.address.is_loopback() &&
+                !own.address.is_link_local() && !known.contains(own.address) && !is_own_of_link) {
                 add(Severity::Note,
                     "address",
-                    to_string(own.address) + " on lo is no VIP; if it was one, this host still "
-                                             "answers for it itself",
+                    to_string(own.address) + " on " + own.interface +
+                        " is no VIP; if it was one, this host still answers for it itself",
                     "ip address del " + to_string(own.address) + "/" +
-                        std::to_string(own.length_bits) + " dev lo, unless it is wanted");
+                        std::to_string(own.length_bits) + " dev " + own.interface +
+                        ", unless it is wanted");
             }
         }
     }
@@ -182,15 +248,25 @@ class Examination {
     }
 
     void dead_links() {
+        const std::string key = "ignore_routes_with_linkdown";
+        if (interfaces_.size() < 2) {
+            return;
+        }
         for (const std::string& interface : interfaces_) {
-            if (interfaces_.size() > 1 && greater(interface, "ignore_routes_with_linkdown") == 0) {
+            std::string remedy;
+            if (greater(interface, key) == 0) {
+                remedy += " net.ipv4.conf." + interface + "." + key + "=1";
+            }
+            // IPv6 asks the interface alone. Absent: there is no IPv6.
+            if (sysctl("net.ipv6.conf." + interface + "." + key, 1) == 0 &&
+                setup_.has_vip_of(Family::Ipv6)) {
+                remedy += " net.ipv6.conf." + interface + "." + key + "=1";
+            }
+            if (!remedy.empty()) {
                 add(Severity::Warning,
-                    "ignore_routes_with_linkdown",
+                    key,
                     "routes by " + interface + " are used even when its link has no carrier",
-                    "sysctl -w net.ipv4.conf." + interface +
-                        ".ignore_routes_with_linkdown=1 "
-                        "net.ipv6.conf." +
-                        interface + ".ignore_routes_with_linkdown=1");
+                    "sysctl -w" + remedy);
             }
         }
     }
@@ -212,12 +288,27 @@ class Examination {
     }
 
     void bgp_port() {
-        const bool listens = std::ranges::any_of(setup_.routers, &DoctorSetup::Router::listens);
-        if (listens && !host_.foreign_bgp_listeners.empty()) {
-            add(Severity::Warning,
-                "port 179",
-                "another process listens on port 179: routers that dial reach it instead",
-                "ss -ltnp sport = :179 names it; stop it, or set listen_port");
+        const bool listens = std::ranges::any_of(
+            setup_.routers, [](const auto& router) { return router.listen_port != 0; });
+        for (const HostFacts::Listener& listener : host_.foreign_listeners) {
+            const std::string port = std::to_string(listener.port);
+            const std::string who = listener.owner.empty() ? "another process" : listener.owner;
+            const bool is_needed = std::ranges::any_of(setup_.routers, [&](const auto& router) {
+                return router.listen_port == listener.port;
+            });
+            const std::string remedy =
+                "ss -ltnp sport = :" + port + " names it; stop it, or set listen_port";
+            if (!setup_.has_daemon && is_needed) {
+                add(Severity::Error,
+                    "port " + port,
+                    who + " listens on port " + port + ": anyvipd cannot start",
+                    remedy);
+            } else if (setup_.has_daemon && listens) {
+                add(Severity::Warning,
+                    "port " + port,
+                    who + " listens on port " + port + ": routers that dial reach it instead",
+                    remedy);
+            }
         }
     }
 
@@ -231,7 +322,15 @@ class Examination {
             }
         };
         need(CAP_NET_ADMIN, "CAP_NET_ADMIN", "addresses cannot be put on interfaces");
-        need(CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE", "port 179 cannot be listened on");
+        const int first_free = sysctl("net.ipv4.ip_unprivileged_port_start", 1024);
+        for (const DoctorSetup::Router& router : setup_.routers) {
+            if (router.listen_port != 0 && router.listen_port < first_free) {
+                need(CAP_NET_BIND_SERVICE,
+                     "CAP_NET_BIND_SERVICE",
+                     "port " + std::to_string(router.listen_port) + " cannot be listened on");
+                break;
+            }
+        }
         need(CAP_NET_RAW,
              "CAP_NET_RAW",
              setup_.needs_raw ? "no router can be discovered, and drains cannot count packets"
@@ -255,20 +354,15 @@ class Examination {
 
 } // namespace
 
-std::vector<Finding> diagnose(const DoctorSetup& setup, const HostFacts& host) {
-    return Examination(setup, host).findings();
+bool DoctorSetup::has_vip_of(Family family) const {
+    return std::ranges::any_of(vips, [&](const Vip& vip) {
+        return std::ranges::any_of(vip.prefixes,
+                                   [&](const Prefix& prefix) { return prefix.family() == family; });
+    });
 }
 
-boost::json::object doctor_document(Agent& agent) {
-    const DoctorSetup setup = doctor_setup(agent);
-    boost::json::array findings;
-    for (const Finding& finding : diagnose(setup, read_host(setup))) {
-        findings.push_back(boost::json::object{{"severity", to_string(finding.severity)},
-                                               {"check", finding.check},
-                                               {"finding", finding.finding},
-                                               {"remedy", finding.remedy}});
-    }
-    return {{"findings", std::move(findings)}};
+std::vector<Finding> diagnose(const DoctorSetup& setup, const HostFacts& host) {
+    return Examination(setup, host).findings();
 }
 
 std::string_view to_string(Severity severity) {

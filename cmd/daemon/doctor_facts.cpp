@@ -2,6 +2,7 @@
 // Where the doctor's facts come from: a few small files of /proc, the addresses of the interfaces,
 // and route look-ups. Some milliseconds in all, and only when asked.
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -48,7 +49,8 @@ void read_sysctls(HostFacts& host, const DoctorSetup& setup) {
                         "net.ipv4.conf." + interface + "." + key,
                         "net/ipv4/conf/" + interface + "/" + key);
         }
-        for (const std::string key : {"disable_ipv6", "keep_addr_on_down"}) {
+        for (const std::string key :
+             {"disable_ipv6", "keep_addr_on_down", "ignore_routes_with_linkdown"}) {
             read_sysctl(host,
                         "net.ipv6.conf." + interface + "." + key,
                         "net/ipv6/conf/" + interface + "/" + key);
@@ -61,7 +63,8 @@ void read_sysctls(HostFacts& host, const DoctorSetup& setup) {
                     "net." + family + ".fib_multipath_hash_policy",
                     "net/" + family + "/fib_multipath_hash_policy");
     }
-    for (const std::string key : {"ip_no_pmtu_disc", "tcp_mtu_probing"}) {
+    for (const std::string key :
+         {"ip_no_pmtu_disc", "tcp_mtu_probing", "ip_unprivileged_port_start"}) {
         read_sysctl(host, "net.ipv4." + key, "net/ipv4/" + key);
     }
 }
@@ -100,16 +103,26 @@ void read_addresses(HostFacts& host) {
         }
         host.addresses.push_back({entry->ifa_name,
                                   IpAddress::from_octets(std::span(octets).first(size)),
-                                  bits_of(mask)});
+                                  bits_of(mask),
+                                  (entry->ifa_flags & (IFF_LOOPBACK | IFF_NOARP)) == 0});
     }
     ::freeifaddrs(list);
 }
 
 // Documentation addresses stand for "somewhere in the Internet".
-void read_sources(HostFacts& host) {
+void read_sources(HostFacts& host, const DoctorSetup& setup) {
     for (const std::string far : {"192.0.2.1", "2001:db8::1"}) {
         if (const auto source = vip::kernel::local_address_towards(*IpAddress::parse(far))) {
             host.sources.emplace(far, *source);
+        }
+    }
+    for (const DoctorSetup::Router& router : setup.routers) {
+        if (!router.address) {
+            continue;
+        }
+        const auto source = vip::kernel::local_address_towards(*router.address, router.interface);
+        if (source) {
+            host.sources.emplace(to_string(*router.address), *source);
         }
     }
 }
@@ -173,11 +186,59 @@ template <class Visit> void each_foreign_socket(const std::string& protocol, Vis
     }
 }
 
-void read_sockets(HostFacts& host) {
-    constexpr std::uint32_t bgp_port = 179;
+[[nodiscard]] bool is_number(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// The file names of a directory, one after the other until `visit` returns true. What ends or is
+/// not ours to look into is left out.
+template <class Visit> bool find_in(const std::filesystem::path& directory, Visit visit) {
+    std::error_code error;
+    const std::filesystem::directory_iterator end;
+    for (std::filesystem::directory_iterator entry(directory, error); !error && entry != end;
+         entry.increment(error)) {
+        if (visit(entry->path())) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Who has a socket: root sees that of everybody. It looks through all processes, so that the
+/// daemon does not ask: its loop has other things to do, and its unit hides them anyway.
+[[nodiscard]] std::string owner_of(std::uint32_t inode) {
+    const std::string wanted = "socket:[" + std::to_string(inode) + "]";
+    const auto is_socket = [&](const std::filesystem::path& file) {
+        std::error_code error;
+        return std::filesystem::read_symlink(file, error) == wanted;
+    };
+    std::string owner;
+    find_in("/proc", [&](const std::filesystem::path& process) {
+        const std::string pid = process.filename();
+        if (!is_number(pid) || !find_in(process / "fd", is_socket)) {
+            return false;
+        }
+        std::string name = "a process";
+        std::getline(std::ifstream(process / "comm"), name);
+        owner = name + " (pid " + pid + ")";
+        return true;
+    });
+    return owner;
+}
+
+void read_sockets(HostFacts& host, const DoctorSetup& setup) {
+    std::set<std::uint32_t> ports{179};
+    for (const DoctorSetup::Router& router : setup.routers) {
+        ports.insert(router.listen_port);
+    }
+    std::set<std::uint32_t> seen;
     each_foreign_socket("tcp", [&](const SocketLine& socket) {
-        if (socket.port == bgp_port && socket.state == "0A") { // LISTEN
-            host.foreign_bgp_listeners.push_back(socket.inode);
+        // LISTEN; one line for each address, but one finding for a port.
+        if (ports.contains(socket.port) && socket.state == "0A" &&
+            seen.insert(socket.port).second) {
+            host.foreign_listeners.push_back(
+                {static_cast<std::uint16_t>(socket.port),
+                 setup.has_daemon ? std::string() : owner_of(socket.inode)});
         }
     });
     each_foreign_socket("udp", [&](const SocketLine& socket) {
@@ -203,19 +264,6 @@ void read_mtus(HostFacts& host, const DoctorSetup& setup) {
     }
 }
 
-/// Whether a file has this line.
-[[nodiscard]] bool has_line(const std::string& path, std::string_view prefix, bool is_whole) {
-    std::ifstream file(path);
-    std::string line;
-    while (std::getline(file, line)) {
-        if (is_whole ? line == prefix : line.starts_with(prefix)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Both write one file for each interface, named by its index.
 void read_managers(HostFacts& host, const DoctorSetup& setup, const HostPaths& paths) {
     std::set<std::string> interfaces;
     for (const DoctorSetup::Vip& vip : setup.vips) {
@@ -225,27 +273,31 @@ void read_managers(HostFacts& host, const DoctorSetup& setup, const HostPaths& p
         interfaces.insert(router.interface);
     }
     for (const std::string& interface : interfaces) {
-        const std::string index = std::to_string(::if_nametoindex(interface.c_str()));
-        const std::string networkd = paths.networkd + "/" + index;
-        if (has_line(networkd, "NETWORK_FILE=", false) &&
-            !has_line(networkd, "ADMIN_STATE=unmanaged", true)) {
-            host.managers[interface] = "systemd-networkd";
-        } else if (has_line(paths.network_manager + "/" + index, "managed=true", true)) {
-            host.managers[interface] = "NetworkManager";
+        if (std::string manager = manager_of(interface, paths); !manager.empty()) {
+            host.managers[interface] = std::move(manager);
         }
     }
 }
 
-void read_default_ways(HostFacts& host) {
+void read_routes(HostFacts& host) {
     std::array<std::optional<std::uint32_t>, 2> best;
-    for (const auto& route : vip::kernel::list_default_routes()) {
+    vip::kernel::WaysOut out = vip::kernel::read_ways_out();
+    for (const auto& route : out.defaults) {
         const auto family = static_cast<std::size_t>(route.key.family);
         if (best[family] && *best[family] <= route.key.metric) {
             continue;
         }
         best[family] = route.key.metric;
-        host.default_ways[family] = route.interfaces;
+        auto& ways = host.default_ways[family];
+        ways.clear();
+        for (const vip::NextHop& next_hop : route.next_hops) {
+            ways.push_back({next_hop.interface, next_hop.address});
+        }
+        if (ways.empty() && !route.interfaces.empty()) { // by the interface alone
+            ways.push_back({route.interfaces.front(), std::nullopt});
+        }
     }
+    host.gateway_interfaces = std::move(out.gateway_interfaces);
 }
 
 /// Wall clock minus monotonic clock: constant while nobody steps the wall clock.
@@ -260,7 +312,9 @@ void read_clock(HostFacts& host) {
     host.clock_step = std::chrono::duration_cast<std::chrono::milliseconds>(clock_offset() -
                                                                             clock_offset_at_start);
     timex state{};
-    host.is_clock_synchronized = ::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) == 0;
+    // ProtectClock of the shipped unit forbids even to ask.
+    host.is_clock_synchronized =
+        ::adjtimex(&state) < 0 ? std::nullopt : std::optional((state.status & STA_UNSYNC) == 0);
 }
 
 void read_capabilities(HostFacts& host) {
@@ -280,11 +334,11 @@ HostFacts read_host(const DoctorSetup& setup, const HostPaths& paths) {
     HostFacts host;
     read_addresses(host);
     read_sysctls(host, setup);
-    read_sources(host);
-    read_sockets(host);
+    read_sources(host, setup);
+    read_sockets(host, setup);
     read_mtus(host, setup);
     read_managers(host, setup, paths);
-    read_default_ways(host);
+    read_routes(host);
     read_clock(host);
     read_capabilities(host);
     host.is_state_dir_writable = ::access(setup.state_dir.c_str(), W_OK | X_OK) == 0;

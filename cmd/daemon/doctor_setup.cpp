@@ -2,10 +2,13 @@
 // What the doctor asks the agent: sessions, BFD, learnt default routes, and what routers show of
 // other nodes' paths beside ours.
 #include <algorithm>
+#include <array>
 #include <ranges>
+#include <set>
 
 #include "cmd/daemon/doctor.hpp"
 #include "cmd/daemon/wall_time.hpp"
+#include "vip/kernel/local.hpp"
 
 namespace anyvip::cmd {
 namespace {
@@ -19,35 +22,76 @@ constexpr std::size_t examined_vips = 100;
 /// Differences named one by one for each router.
 constexpr std::size_t named_differences = 3;
 
-std::string problem_of(const bgp::PeerStatus& status) {
-    if (status.state != bgp::SessionState::Established) {
-        const std::string state(bgp::to_string(status.state));
-        return status.last_error
-                   ? state + ", " + status.last_error->name +
-                         (status.last_error->message.empty() ? ""
-                                                             : ": " + status.last_error->message)
-                   : state;
-    }
-    for (const std::string& problem : status.family_problem) {
-        if (!problem.empty()) {
-            return problem;
+/// By Family: of which there are VIPs that are to be announced to this router.
+std::array<bool, 2> families_of(const Config& config, const PeerEntry& entry) {
+    std::array<bool, 2> families{};
+    for (const vip::VipConfig& vip : config.vips) {
+        if (!vip.peers.empty() &&
+            std::ranges::find(vip.peers, entry.session.name) == vip.peers.end()) {
+            continue;
+        }
+        for (const Prefix& prefix : vip.addresses) {
+            const auto family = static_cast<std::size_t>(prefix.family());
+            families.at(family) = families.at(family) || entry.session.families.at(family);
         }
     }
-    return {};
+    return families;
+}
+
+std::string problem_of(const bgp::PeerStatus& status) {
+    if (status.state == bgp::SessionState::Established) {
+        return {};
+    }
+    const std::string state(bgp::to_string(status.state));
+    return status.last_error
+               ? state + ", " + status.last_error->name +
+                     (status.last_error->message.empty() ? "" : ": " + status.last_error->message)
+               : state;
+}
+
+/// A family that nothing is announced of is nobody's problem: both are always offered.
+std::vector<std::string> family_problems_of(const bgp::PeerStatus& status,
+                                            const std::array<bool, 2>& families) {
+    std::vector<std::string> problems;
+    for (const Family family : {Family::Ipv4, Family::Ipv6}) {
+        const auto index = static_cast<std::size_t>(family);
+        if (status.state == bgp::SessionState::Established && families.at(index) &&
+            !status.family_problem.at(index).empty()) {
+            problems.push_back("carries no " + std::string(to_string(family)) + ": " +
+                               status.family_problem.at(index));
+        }
+    }
+    return problems;
+}
+
+/// Towards a router: its session knows; without one the configuration or the route there does.
+std::string interface_of(const PeerEntry& entry, const bgp::PeerStatus& status) {
+    if (status.endpoints && !status.endpoints->interface.empty()) {
+        return status.endpoints->interface;
+    }
+    if (!entry.interface.empty() || !entry.scope.empty()) {
+        return entry.interface.empty() ? entry.scope : entry.interface;
+    }
+    return entry.address ? vip::kernel::interface_towards(*entry.address) : std::string();
 }
 
 std::string
 bfd_problem_of(const Agent& agent, const PeerEntry& entry, const bgp::PeerStatus& status) {
     const std::optional<PeerView> view = agent.peer(entry.session.name);
-    const bool is_due = status.state == bgp::SessionState::Established &&
-                        read_clocks().monotonic - status.since > bfd_patience;
-    if (!entry.bfd || !view || !is_due ||
-        (view->bfd != BfdState::Down && view->bfd != BfdState::Init)) {
+    if (!entry.bfd || !view || (view->bfd != BfdState::Down && view->bfd != BfdState::Init)) {
         return {};
     }
-    return view->bfd == BfdState::Down
-               ? "its BGP session is up, but BFD is down: no BFD packet of it arrives"
-               : "its BGP session is up, but BFD stays at init: the router does not hear us";
+    // With `strict` it is BGP that waits for BFD: as long as it has been doing so counts.
+    const bool is_established = status.state == bgp::SessionState::Established;
+    const bool is_due = (is_established || view->waits_for_bfd) &&
+                        read_clocks().monotonic - status.since > bfd_patience;
+    if (!is_due) {
+        return {};
+    }
+    const std::string bgp = is_established ? "its BGP session is up, but BFD "
+                                           : "its BGP session waits for BFD (strict), which ";
+    return bgp + (view->bfd == BfdState::Down ? "is down: no BFD packet of it arrives"
+                                              : "stays at init: the router does not hear us");
 }
 
 /// The AS path that the router has for our route, as long as it would show it to us.
@@ -83,30 +127,53 @@ compare(const bgp::ObservedPath& other, const bgp::wire::PathAttributes& own, bo
     return {};
 }
 
+/// Another node's path. Only a mark of an AS that is in the path, or of ours on iBGP, is one:
+/// others use such numbers too.
+bool is_of_another_node(const bgp::ObservedPath& path, const NodeConfig& node) {
+    return std::ranges::any_of(path.large_communities, [&](const bgp::LargeCommunity& mark) {
+        const bool is_plausible =
+            mark.global == node.asn.value ||
+            std::ranges::find(path.as_path, bgp::Asn{mark.global}) != path.as_path.end();
+        const bool is_ours = mark.global == node.asn.value &&
+                             mark.local2 == node.router_id.value_or(bgp::RouterId{}).value;
+        return mark.local1 == 1 && is_plausible && !is_ours;
+    });
+}
+
+/// Prefixes that are meant to get traffic: not those in backup or on their way out.
+std::set<Prefix> plainly_announced(const Agent& agent) {
+    std::set<Prefix> prefixes;
+    for (std::size_t i = 0; i < agent.vip_count(); ++i) {
+        const VipView view = agent.vip_at(i);
+        if (view.state == vip::VipState::Announced) {
+            prefixes.insert(view.config->addresses.begin(), view.config->addresses.end());
+        }
+    }
+    return prefixes;
+}
+
 void compare_paths(const Agent& agent,
+                   const std::set<Prefix>& announced,
                    const bgp::Peer& peer,
                    const PeerEntry& entry,
                    DoctorSetup& setup) {
     const NodeConfig& node = agent.config().node;
     const std::optional<bgp::Asn> remote = peer.status().remote_asn;
-    if (!remote || peer.paths().all().empty()) {
+    const std::optional<PeerView> view = agent.peer(entry.session.name);
+    if (!remote || !view || view->use != PeerUse::Open) {
         return;
     }
     std::size_t named = 0;
     for (const auto& [prefix, paths] : peer.paths().all()) {
         const auto own = peer.advertised(prefix);
-        if (!own || named >= named_differences) {
+        if (!own || !announced.contains(prefix) || named >= named_differences ||
+            std::ranges::find(own->communities, bgp::graceful_shutdown) != own->communities.end()) {
             continue;
         }
         for (const bgp::ObservedPath& path : paths | std::views::values) {
-            const auto& marks = path.large_communities;
-            const bool is_of_a_node =
-                std::ranges::any_of(marks, [&](const bgp::LargeCommunity& mark) {
-                    return mark.global == node.asn.value && mark.local1 == 1 &&
-                           mark.local2 != node.router_id.value_or(bgp::RouterId{}).value;
-                });
             const Comparison found = compare(path, *own, *remote == node.asn);
-            if (!is_of_a_node || path.is_graceful_shutdown || found.text.empty()) {
+            if (!is_of_another_node(path, node) || path.is_graceful_shutdown ||
+                found.text.empty()) {
                 continue;
             }
             (found.is_worse ? setup.unequal : setup.less_equal)
@@ -126,7 +193,11 @@ void default_route_troubles(const Agent& agent, DoctorSetup& setup) {
         }
     }
     for (const DefaultRouteOffer& offer : agent.default_route_offers()) {
-        if (!offer.next_hop) {
+        const auto router =
+            std::ranges::find(setup.routers, offer.peer, &DoctorSetup::Router::name);
+        const bool is_needed = router != setup.routers.end() &&
+                               router->families.at(static_cast<std::size_t>(offer.family));
+        if (!offer.next_hop && is_needed) {
             setup.default_routes.push_back(
                 {to_string(vip::default_prefix(offer.family)) + " from " + offer.peer,
                  offer.problem});
@@ -152,30 +223,49 @@ void find_silent(const Agent& agent, DoctorSetup& setup) {
 
 } // namespace
 
-DoctorSetup doctor_setup(Agent& agent) {
+DoctorSetup doctor_setup(const Config& config) {
     DoctorSetup setup;
-    for (const vip::VipConfig& vip : agent.config().vips) {
+    for (const vip::VipConfig& vip : config.vips) {
         setup.vips.push_back({vip.name, vip.interface, vip.addresses});
     }
-    for (const PeerEntry& entry : agent.config().peers) {
-        const bgp::Peer* peer = agent.find_peer(entry.session.name);
+    for (const PeerEntry& entry : config.peers) {
+        setup.routers.push_back({.name = entry.session.name,
+                                 .interface = interface_of(entry, {}),
+                                 .address = entry.address,
+                                 .families = families_of(config, entry),
+                                 .problem = {},
+                                 .family_problems = {},
+                                 .has_default_route = entry.default_route,
+                                 .listen_port = entry.listen_port,
+                                 .has_bfd = entry.bfd.has_value(),
+                                 .is_multihop = entry.session.multihop > 1,
+                                 .bfd_problem = {}});
+        setup.needs_raw = setup.needs_raw || !entry.interface.empty();
+    }
+    setup.state_dir = config.daemon.state_dir;
+    return setup;
+}
+
+DoctorSetup doctor_setup(Agent& agent) {
+    DoctorSetup setup = doctor_setup(agent.config());
+    const std::set<Prefix> announced = plainly_announced(agent);
+    for (std::size_t i = 0; i < setup.routers.size(); ++i) {
+        const PeerEntry& entry = agent.config().peers.at(i);
+        DoctorSetup::Router& router = setup.routers.at(i);
+        const bgp::Peer* peer = agent.find_peer(router.name);
         if (peer == nullptr) {
             continue;
         }
         const bgp::PeerStatus status = peer->status();
-        setup.routers.push_back(
-            {.name = entry.session.name,
-             .interface = status.endpoints ? status.endpoints->interface : entry.interface,
-             .problem = problem_of(status),
-             .has_default_route = entry.default_route,
-             .listens = entry.listen_port != 0,
-             .has_bfd = entry.bfd.has_value(),
-             .is_multihop = entry.session.multihop > 1,
-             .bfd_problem = bfd_problem_of(agent, entry, status)});
-        setup.needs_raw = setup.needs_raw || !entry.interface.empty();
-        compare_paths(agent, *peer, entry, setup);
+        router.interface = interface_of(entry, status);
+        if (status.endpoints) {
+            router.address = status.endpoints->remote;
+        }
+        router.problem = problem_of(status);
+        router.family_problems = family_problems_of(status, router.families);
+        router.bfd_problem = bfd_problem_of(agent, entry, status);
+        compare_paths(agent, announced, *peer, entry, setup);
     }
-    setup.state_dir = agent.config().daemon.state_dir;
     default_route_troubles(agent, setup);
     find_silent(agent, setup);
     return setup;

@@ -56,43 +56,82 @@ class Ways {
         return found == host_.sysctls.end() ? otherwise : found->second;
     }
 
-    [[nodiscard]] bool has_vip_of(Family family) const {
-        return std::ranges::any_of(setup_.vips, [&](const DoctorSetup::Vip& vip) {
-            return std::ranges::any_of(
-                vip.prefixes, [&](const Prefix& prefix) { return prefix.family() == family; });
-        });
-    }
-
     // A request arrives and its answer has nowhere to go: to the client the service is dead.
     void way_back() {
         for (const auto& [family, far] :
              {std::pair{Family::Ipv4, "192.0.2.1"}, std::pair{Family::Ipv6, "2001:db8::1"}}) {
-            if (has_vip_of(family) && !host_.sources.contains(far) &&
-                host_.default_ways[static_cast<std::size_t>(family)].empty()) {
+            const auto index = static_cast<std::size_t>(family);
+            if (!setup_.has_vip_of(family) || host_.sources.contains(far) ||
+                !host_.default_ways.at(index).empty()) {
+                continue;
+            }
+            const std::string there_is_none =
+                "there is no " + std::string(to_string(family)) + " default route: answers reach ";
+            const std::string remedy =
+                "default_route = true in [[peer]], or a route to the clients";
+            if (host_.gateway_interfaces.at(index).empty()) {
                 add(Severity::Error,
                     "way back",
-                    "there is no " + std::string(to_string(family)) +
-                        " default route: answers reach only clients on connected subnets",
-                    "default_route = true in [[peer]], or a route to the clients");
+                    there_is_none + "only clients on connected subnets",
+                    remedy);
+            } else {
+                add(Severity::Note,
+                    "way back",
+                    there_is_none + "only clients in networks that this host has a route to",
+                    remedy + ", if there are others");
             }
         }
     }
 
     // With two routers the answers must not leave by the one that is down.
     void single_way_out() {
-        if (has_default_route_ || interfaces_.size() < 2) {
-            return;
-        }
         for (const Family family : {Family::Ipv4, Family::Ipv6}) {
-            const auto& ways = host_.default_ways[static_cast<std::size_t>(family)];
-            if (has_vip_of(family) && ways.size() == 1 && interfaces_.contains(ways.front())) {
+            std::vector<std::string> with;
+            std::vector<std::string> without;
+            for (const DoctorSetup::Router& router : setup_.routers) {
+                if (router.families.at(static_cast<std::size_t>(family))) {
+                    (router.has_default_route ? with : without).push_back(router.name);
+                }
+            }
+            if (!setup_.has_vip_of(family) || with.size() + without.size() < 2) {
+                continue;
+            }
+            if (with.empty()) {
+                single_static_way_out(family, without.size());
+            } else if (!without.empty()) {
                 add(Severity::Warning,
                     "way back",
-                    "all " + std::string(to_string(family)) + " answers leave by " + ways.front() +
-                        ", though there are " + std::to_string(interfaces_.size()) +
-                        " ways to routers: they are lost when that one is down",
-                    "default_route = true in each [[peer]]");
+                    std::string(to_string(family)) + " answers leave by " + joined(with) +
+                        " alone, though packets come by " + joined(without) +
+                        " too: they are lost when " +
+                        (with.size() == 1 ? "that one is down" : "those are down"),
+                    "default_route = true for " + joined(without) + " as well");
             }
+        }
+    }
+
+    // Two routers of one link may share the gateway's address (VRRP): it is a single way when it is
+    // the address of one of them.
+    void single_static_way_out(Family family, std::size_t routers) {
+        const auto& ways = host_.default_ways.at(static_cast<std::size_t>(family));
+        if (ways.size() != 1) {
+            return;
+        }
+        const HostFacts::Way& way = ways.front();
+        const auto on_this_link =
+            std::ranges::count(setup_.routers, way.interface, &DoctorSetup::Router::interface);
+        const bool is_a_router =
+            way.gateway && std::ranges::any_of(setup_.routers, [&](const auto& router) {
+                return router.address == way.gateway;
+            });
+        if (is_a_router || (on_this_link > 0 && interfaces_.size() > 1)) {
+            add(Severity::Warning,
+                "way back",
+                "all " + std::string(to_string(family)) + " answers leave by " +
+                    (way.gateway ? to_string(*way.gateway) + " dev " : "") + way.interface +
+                    ", though there are " + std::to_string(routers) +
+                    " routers: they are lost when that one is down",
+                "default_route = true in each [[peer]]");
         }
     }
 
@@ -106,6 +145,26 @@ class Ways {
         }
     }
 
+    [[nodiscard]] static std::string release_from(const std::string& manager,
+                                                  const std::string& interface) {
+        if (manager == "systemd-networkd") {
+            return "[Link] Unmanaged=yes in a .network file that matches " + interface +
+                   ", or KeepConfiguration=yes in its [Network] section";
+        }
+        if (manager == "NetworkManager") {
+            return "nmcli device set " + interface +
+                   " managed no, for good by [keyfile] unmanaged-devices=interface-name:" +
+                   interface + " in NetworkManager.conf";
+        }
+        if (manager == "ifupdown") {
+            return interface == "lo" ? "nothing but `iface lo inet loopback` for lo in "
+                                       "/etc/network/interfaces"
+                                     : "the VIPs on lo (interface = \"lo\"), or `iface " +
+                                           interface + " inet manual`";
+        }
+        return "the VIPs on lo (interface = \"lo\"), or no " + manager + " for " + interface;
+    }
+
     // networkd takes away what it did not put there, at its start and whenever it reconfigures.
     void managers() {
         std::set<std::string> vip_interfaces;
@@ -113,20 +172,12 @@ class Ways {
             vip_interfaces.insert(vip.interface);
         }
         for (const auto& [interface, manager] : host_.managers) {
-            const std::string remedy =
-                manager == "systemd-networkd"
-                    ? "[Link] Unmanaged=yes in a .network file that matches " + interface +
-                          ", or KeepConfiguration=yes in its [Network] section"
-                    : "nmcli device set " + interface +
-                          " managed no, for good by [keyfile] "
-                          "unmanaged-devices=interface-name:" +
-                          interface + " in NetworkManager.conf";
             if (vip_interfaces.contains(interface)) {
                 add(Severity::Warning,
                     "network manager",
                     manager + " manages " + interface +
                         ", where VIPs are: it may take them away when it starts or reconfigures",
-                    remedy);
+                    release_from(manager, interface));
             }
             if (has_default_route_ && interfaces_.contains(interface) &&
                 manager == "systemd-networkd") {
@@ -204,7 +255,7 @@ class Ways {
                     "): large answers fit one and not the other",
                 "ip link set dev INTERFACE mtu " + std::to_string(*seen.begin()));
         }
-        if (!seen.empty() && *seen.begin() < least_ipv6_mtu && has_vip_of(Family::Ipv6)) {
+        if (!seen.empty() && *seen.begin() < least_ipv6_mtu && setup_.has_vip_of(Family::Ipv6)) {
             add(Severity::Error,
                 "mtu",
                 "an MTU below 1280 carries no IPv6 (" + text + ")",
@@ -250,12 +301,8 @@ class Ways {
                     "with it (sessions, checks and BFD do not depend on it)",
                 "let chrony or systemd-timesyncd slew it; look at drains with an end");
         }
-        if (!host_.is_clock_synchronized) {
-            add(Severity::Note,
-                "clock",
-                "the kernel says that the wall clock is not synchronized: `drain --until` and "
-                "certificates' days may be wrong",
-                "timedatectl set-ntp true, or chrony");
+        if (host_.is_clock_synchronized == false) {
+            findings_.push_back(unsynchronized_clock());
         }
     }
 
@@ -267,6 +314,14 @@ class Ways {
 };
 
 } // namespace
+
+Finding unsynchronized_clock() {
+    return {Severity::Note,
+            "clock",
+            "the kernel says that the wall clock is not synchronized: `drain --until` and "
+            "certificates' days may be wrong",
+            "timedatectl set-ntp true, or chrony"};
+}
 
 void diagnose_ways(const DoctorSetup& setup,
                    const HostFacts& host,

@@ -140,6 +140,28 @@ std::expected<bool, std::error_code> is_local_address(const IpAddress& address) 
     return !error && is_local;
 }
 
+std::string interface_towards(const IpAddress& destination) {
+    auto netlink = Netlink::open(NETLINK_ROUTE);
+    if (!netlink) {
+        return {};
+    }
+    Request request(RTM_GETROUTE, 0);
+    rtmsg header{};
+    header.rtm_family = family_of(destination);
+    header.rtm_dst_len = host_length(destination.family());
+    request.header(header);
+    request.attribute(RTA_DST, destination.octets());
+    std::array<char, IF_NAMESIZE> name{};
+    const auto error = netlink->exchange(request, [&](nlmsghdr& message) {
+        std::array<nlattr*, RTA_MAX + 1> attributes{};
+        if (nlmsg_parse(&message, sizeof(rtmsg), attributes.data(), RTA_MAX, nullptr) >= 0 &&
+            static_cast<const rtmsg*>(nlmsg_data(&message))->rtm_type == RTN_UNICAST) {
+            ::if_indextoname(static_cast<unsigned>(interface_of(attributes)), name.data());
+        }
+    });
+    return error ? std::string() : std::string(name.data());
+}
+
 std::optional<IpAddress> local_address_towards(const IpAddress& destination,
                                                std::string_view interface) {
     const int descriptor = ::socket(family_of(destination), SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -20,6 +21,10 @@ namespace anyvip::vip::kernel {
 /// `interface`: needed for link-local destinations.
 [[nodiscard]] std::optional<IpAddress> local_address_towards(const IpAddress& destination,
                                                              std::string_view interface = {});
+
+/// The interface by which packets to a destination leave; empty without a route, and of this host's
+/// own addresses.
+[[nodiscard]] std::string interface_towards(const IpAddress& destination);
 
 /// IPv4 addresses by which this host may be known: the preferred source of the default route of
 /// least metric in the main table, then those of its interface in the kernel's order, without ours.

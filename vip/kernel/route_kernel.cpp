@@ -389,18 +389,21 @@ std::error_code RouteKernel::exchange(Request request) {
     return requests_->exchange(request); // every change begins with a dump
 }
 
-std::vector<DefaultRouteMessage> list_default_routes() {
-    std::vector<DefaultRouteMessage> routes;
+WaysOut read_ways_out() {
+    WaysOut found;
     auto netlink = open_for_dumps();
     const auto take = [&](nlmsghdr& message) {
         if (auto route = parse_default_route(message)) {
-            routes.push_back(std::move(*route));
+            found.defaults.push_back(std::move(*route));
+        } else if (const auto other = parse_gateway_route(message)) {
+            found.gateway_interfaces.at(static_cast<std::size_t>(other->family))
+                .insert(other->interfaces.begin(), other->interfaces.end());
         }
     };
     if (netlink && dump_routes(*netlink, take)) {
-        routes.clear();
+        found = {};
     }
-    return routes;
+    return found;
 }
 
 } // namespace anyvip::vip::kernel

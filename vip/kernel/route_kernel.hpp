@@ -3,6 +3,7 @@
 // anybody does to them. Routes of other programs are read, never touched: none is ever replaced.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -35,8 +36,15 @@ struct RouteCallbacks {
     std::function<void(const std::string&)> notice;
 };
 
-/// All default routes of the main table, whose ever they are; empty when they cannot be read.
-[[nodiscard]] std::vector<DefaultRouteMessage> list_default_routes();
+/// What the main table says of ways out, whose ever the routes are; empty when it cannot be read.
+struct WaysOut {
+    std::vector<DefaultRouteMessage> defaults;
+    /// By Family: interfaces with a route by a gateway that is no default route.
+    std::array<std::set<std::string>, 2> gateway_interfaces;
+};
+
+/// Reads the whole table, so not for every turn of the loop.
+[[nodiscard]] WaysOut read_ways_out();
 
 class RouteKernel {
   public:

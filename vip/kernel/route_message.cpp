@@ -40,14 +40,16 @@ using Attributes = std::array<nlattr*, RTA_MAX + 1>;
     return IpAddress::from_octets(octets);
 }
 
-void add_next_hop(DefaultRouteMessage& route, const std::optional<IpAddress>& gateway, int index) {
+void add_next_hop(std::vector<NextHop>& next_hops,
+                  const std::optional<IpAddress>& gateway,
+                  int index) {
     if (gateway) {
-        route.next_hops.push_back({*gateway, interface_name(index)});
+        next_hops.push_back({*gateway, interface_name(index)});
     }
 }
 
 // rtnexthop { length, flags, hops, ifindex }, then attributes, for each next hop.
-void add_next_hops(DefaultRouteMessage& route, const nlattr* multipath) {
+void add_next_hops(std::vector<NextHop>& next_hops, const nlattr* multipath) {
     auto rest = octets_of(multipath);
     while (rest.size() >= sizeof(rtnexthop)) {
         rtnexthop header{};
@@ -65,10 +67,39 @@ void add_next_hops(DefaultRouteMessage& route, const nlattr* multipath) {
                       nullptr) < 0) {
             return;
         }
-        add_next_hop(
-            route, gateway_of(attributes[RTA_GATEWAY], attributes[RTA_VIA]), header.rtnh_ifindex);
+        add_next_hop(next_hops,
+                     gateway_of(attributes[RTA_GATEWAY], attributes[RTA_VIA]),
+                     header.rtnh_ifindex);
         rest = rest.subspan(std::min<std::size_t>(rest.size(), NLMSG_ALIGN(header.rtnh_len)));
     }
+}
+
+/// Those of a route, be it one or several.
+[[nodiscard]] std::vector<NextHop> next_hops_of(const Attributes& attributes, int index) {
+    std::vector<NextHop> next_hops;
+    add_next_hop(next_hops, gateway_of(attributes[RTA_GATEWAY], attributes[RTA_VIA]), index);
+    add_next_hops(next_hops, attributes[RTA_MULTIPATH]);
+    return next_hops;
+}
+
+[[nodiscard]] int interface_index_of(const Attributes& attributes) {
+    return attributes[RTA_OIF] != nullptr ? static_cast<int>(nla_get_u32(attributes[RTA_OIF])) : 0;
+}
+
+[[nodiscard]] std::vector<std::string> interfaces_of(const std::vector<NextHop>& next_hops) {
+    std::vector<std::string> interfaces;
+    for (const NextHop& next_hop : next_hops) {
+        if (std::ranges::find(interfaces, next_hop.interface) == interfaces.end()) {
+            interfaces.push_back(next_hop.interface);
+        }
+    }
+    return interfaces;
+}
+
+[[nodiscard]] bool is_of_main_table(const rtmsg& header) {
+    return (header.rtm_family == AF_INET || header.rtm_family == AF_INET6) &&
+           header.rtm_src_len == 0 && header.rtm_tos == 0 && header.rtm_table == RT_TABLE_MAIN &&
+           (header.rtm_flags & RTM_F_CLONED) == 0;
 }
 
 [[nodiscard]] std::string protocol_name(std::uint8_t protocol) {
@@ -163,11 +194,7 @@ std::optional<DefaultRouteMessage> parse_default_route(nlmsghdr& message) {
         return std::nullopt;
     }
     const auto& header = *static_cast<const rtmsg*>(nlmsg_data(&message));
-    const bool is_of_interest = (header.rtm_family == AF_INET || header.rtm_family == AF_INET6) &&
-                                header.rtm_dst_len == 0 && header.rtm_src_len == 0 &&
-                                header.rtm_tos == 0 && header.rtm_table == RT_TABLE_MAIN &&
-                                (header.rtm_flags & RTM_F_CLONED) == 0;
-    if (!is_of_interest) {
+    if (!is_of_main_table(header) || header.rtm_dst_len != 0) {
         return std::nullopt;
     }
     DefaultRouteMessage route;
@@ -175,20 +202,29 @@ std::optional<DefaultRouteMessage> parse_default_route(nlmsghdr& message) {
     route.key.metric =
         attributes[RTA_PRIORITY] != nullptr ? nla_get_u32(attributes[RTA_PRIORITY]) : 0;
     route.protocol = header.rtm_protocol;
-    const int index =
-        attributes[RTA_OIF] != nullptr ? static_cast<int>(nla_get_u32(attributes[RTA_OIF])) : 0;
-    add_next_hop(route, gateway_of(attributes[RTA_GATEWAY], attributes[RTA_VIA]), index);
-    add_next_hops(route, attributes[RTA_MULTIPATH]);
+    const int index = interface_index_of(attributes);
+    route.next_hops = next_hops_of(attributes, index);
     route.text = describe(route, header.rtm_type, index);
-    for (const NextHop& next_hop : route.next_hops) {
-        if (std::ranges::find(route.interfaces, next_hop.interface) == route.interfaces.end()) {
-            route.interfaces.push_back(next_hop.interface);
-        }
-    }
+    route.interfaces = interfaces_of(route.next_hops);
     if (route.next_hops.empty() && header.rtm_type == RTN_UNICAST && index != 0) {
         route.interfaces.push_back(interface_name(index));
     }
     return route;
+}
+
+std::optional<GatewayRouteMessage> parse_gateway_route(nlmsghdr& message) {
+    Attributes attributes{};
+    if (nlmsg_parse(&message, sizeof(rtmsg), attributes.data(), RTA_MAX, nullptr) < 0) {
+        return std::nullopt;
+    }
+    const auto& header = *static_cast<const rtmsg*>(nlmsg_data(&message));
+    if (!is_of_main_table(header) || header.rtm_dst_len == 0 || header.rtm_type != RTN_UNICAST) {
+        return std::nullopt;
+    }
+    GatewayRouteMessage route{
+        .family = header.rtm_family == AF_INET ? Family::Ipv4 : Family::Ipv6,
+        .interfaces = interfaces_of(next_hops_of(attributes, interface_index_of(attributes)))};
+    return route.interfaces.empty() ? std::nullopt : std::optional(std::move(route));
 }
 
 OutgoingInterface outgoing_interface(const std::string& name) {

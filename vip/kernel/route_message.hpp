@@ -29,6 +29,14 @@ struct DefaultRouteMessage {
 /// Nothing when it is no default route of the main table, or malformed.
 [[nodiscard]] std::optional<DefaultRouteMessage> parse_default_route(nlmsghdr& message);
 
+/// A unicast route of the main table by a gateway that is no default route.
+struct GatewayRouteMessage {
+    Family family = Family::Ipv4;
+    std::vector<std::string> interfaces; ///< by which it leaves; at least one
+};
+
+[[nodiscard]] std::optional<GatewayRouteMessage> parse_gateway_route(nlmsghdr& message);
+
 /// The interface's index, or why nothing can be sent there.
 struct OutgoingInterface {
     int index = 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <linux/capability.h>
 
 using namespace anyvip;
 using namespace anyvip::cmd;
@@ -24,12 +25,14 @@ DoctorSetup::Router router(std::string name, std::string interface) {
     DoctorSetup::Router result;
     result.name = std::move(name);
     result.interface = std::move(interface);
+    result.address = address(result.name == "tor2" ? "10.0.1.1" : "10.0.0.1");
     return result;
 }
 
 struct Ward {
     DoctorSetup setup{.vips = {{"www", "lo", {Prefix::host(address("203.0.113.10"))}}},
                       .routers = {router("tor1", "eth0")},
+                      .has_daemon = true,
                       .needs_raw = false,
                       .state_dir = "/var/lib/anyvip",
                       .default_routes = {},
@@ -42,12 +45,13 @@ struct Ward {
                                  {"eth0", address("10.0.0.11"), 24}},
                    .sources = {{"192.0.2.1", address("10.0.0.11")}},
                    .capabilities = ~std::uint64_t{0},
-                   .foreign_bgp_listeners = {},
+                   .foreign_listeners = {},
                    .foreign_bfd_ports = {},
                    .is_state_dir_writable = true,
                    .mtus = {{"eth0", 1500}},
                    .managers = {},
-                   .default_ways = {{{"eth0"}, {}}},
+                   .default_ways = {{{{"eth0", address("10.0.0.1")}}, {}}},
+                   .gateway_interfaces = {},
                    .clock_step = std::chrono::milliseconds(300),
                    .is_clock_synchronized = true};
 
@@ -63,10 +67,15 @@ struct Ward {
     void add_second_router() {
         setup.routers.push_back(router("tor2", "eth1"));
         host.mtus["eth1"] = 1500;
-        host.default_ways[0].push_back("eth1");
+        host.default_ways[0].push_back({"eth1", address("10.0.1.1")});
         for (const std::string interface : {"eth0", "eth1"}) {
             host.sysctls["net.ipv4.conf." + interface + ".ignore_routes_with_linkdown"] = 1;
         }
+    }
+
+    void add_ipv6() {
+        setup.vips.front().prefixes.push_back(Prefix::host(address("2001:db8::10")));
+        host.default_ways[1] = {{"eth0", address("fe80::1")}, {"eth1", address("fe80::2")}};
     }
 };
 
@@ -88,11 +97,30 @@ TEST_CASE("doctor: strict reverse path filtering matters with two ways in") {
     CHECK(ward.checks() == Names{"error rp_filter"});
 }
 
-TEST_CASE("doctor: routes by a dead link matter with two ways out") {
+TEST_CASE("doctor: strict reverse path filtering matters when answers leave elsewhere") {
+    Ward ward;
+    ward.host.sysctls["net.ipv4.conf.eth0.rp_filter"] = 1;
+    ward.host.default_ways[0] = {{"mgmt0", address("192.168.0.1")}};
+    CHECK(ward.checks() == Names{"error rp_filter"});
+    ward.host.gateway_interfaces[0] = {"eth0"}; // the clients may be those that it leads to
+    CHECK(ward.checks() == Names{"note rp_filter"});
+    ward.host.sysctls["net.ipv4.conf.all.rp_filter"] = 2;
+    CHECK(ward.checks().empty());
+}
+
+TEST_CASE("doctor: routes by a dead link matter with two ways out, in either family") {
+    const auto remedy = [](const Ward& ward) { return diagnose(ward.setup, ward.host)[0].remedy; };
     Ward ward;
     ward.add_second_router();
     ward.host.sysctls["net.ipv4.conf.eth1.ignore_routes_with_linkdown"] = 0;
     CHECK(ward.checks() == Names{"warning ignore_routes_with_linkdown"});
+    CHECK(remedy(ward) == "sysctl -w net.ipv4.conf.eth1.ignore_routes_with_linkdown=1");
+    ward.host.sysctls["net.ipv4.conf.eth1.ignore_routes_with_linkdown"] = 1;
+    ward.host.sysctls["net.ipv6.conf.eth0.ignore_routes_with_linkdown"] = 0;
+    CHECK(ward.checks().empty()); // no VIP of that family
+    ward.add_ipv6();
+    CHECK(ward.checks() == Names{"warning ignore_routes_with_linkdown"});
+    CHECK(remedy(ward) == "sysctl -w net.ipv6.conf.eth0.ignore_routes_with_linkdown=1");
 }
 
 TEST_CASE("doctor: ARP matters for a VIP out of a connected subnet") {
@@ -104,12 +132,39 @@ TEST_CASE("doctor: ARP matters for a VIP out of a connected subnet") {
     CHECK(ward.checks().empty());
 }
 
+TEST_CASE("doctor: a VIP on a link, inside that link's own subnet, is answered for by all nodes") {
+    Ward ward;
+    ward.setup.vips.front().interface = "eth0";
+    ward.host.addresses[1].interface = "eth0";
+    CHECK(ward.checks().empty()); // nobody asks for what is in no subnet of the link
+    ward.host.addresses.push_back({"eth0", address("203.0.113.1"), 24});
+    ward.host.sysctls["net.ipv4.conf.eth0.arp_ignore"] = 1; // the address is on eth0: no help
+    CHECK(ward.checks() == Names{"error arp"});
+    CHECK(diagnose(ward.setup, ward.host)[0].remedy.starts_with("put it on lo"));
+    ward.host.addresses.back().has_neighbours = false; // a dummy interface
+    CHECK(ward.checks().empty());
+    ward.add_ipv6();
+    ward.host.addresses.push_back({"eth0", address("2001:db8::11"), 64});
+    ward.host.addresses.push_back({"eth0", address("2001:db8::12"), 64}); // told once
+    CHECK(ward.checks() == Names{"error neighbour discovery"});
+}
+
 TEST_CASE("doctor: a VIP on another interface and an address left behind") {
     Ward ward;
     ward.host.addresses.push_back({"eth0", address("203.0.113.10"), 32});
     CHECK(ward.checks() == Names{"warning address"});
     ward.host.addresses.back() = {"lo", address("203.0.113.99"), 32};
     CHECK(ward.checks() == Names{"note address"});
+}
+
+TEST_CASE("doctor: an address left behind on another interface of VIPs") {
+    Ward ward;
+    ward.host.addresses.push_back({"dummy0", address("203.0.113.99"), 32, false});
+    CHECK(ward.checks().empty()); // nobody's interface
+    ward.setup.vips.push_back({"dns", "dummy0", {Prefix::host(address("203.0.113.53"))}});
+    CHECK(ward.checks() == Names{"note address"});
+    ward.host.sources.emplace("10.0.0.1", address("203.0.113.99")); // the host's own
+    CHECK(ward.checks().empty());
 }
 
 TEST_CASE("doctor: a VIP as source address") {
@@ -130,7 +185,7 @@ TEST_CASE("doctor: path MTU, port 179, capabilities, state directory, routers") 
     Ward ward;
     ward.host.sysctls["net.ipv4.tcp_mtu_probing"] = 0;
     ward.host.sysctls["net.ipv4.ip_no_pmtu_disc"] = 1;
-    ward.host.foreign_bgp_listeners = {4711};
+    ward.host.foreign_listeners = {{179, ""}};
     ward.host.capabilities = 0;
     ward.host.is_state_dir_writable = false;
     ward.setup.routers.front().problem = "Active, connection refused";
@@ -146,9 +201,49 @@ TEST_CASE("doctor: path MTU, port 179, capabilities, state directory, routers") 
 
 TEST_CASE("doctor: port 179 is nobody's business when no peer listens") {
     Ward ward;
-    ward.host.foreign_bgp_listeners = {4711};
-    ward.setup.routers.front().listens = false;
+    ward.host.foreign_listeners = {{179, ""}};
+    ward.setup.routers.front().listen_port = 0;
     CHECK(ward.checks().empty());
+}
+
+TEST_CASE("doctor: without a daemon, the port that keeps it from starting, and by whom") {
+    Ward ward;
+    ward.setup.has_daemon = false;
+    ward.host.capabilities = 0;
+    ward.host.is_state_dir_writable = false;
+    CHECK(ward.checks().empty()); // of this process, which is not the daemon
+    ward.host.foreign_listeners = {{179, "bird (pid 17)"}};
+    CHECK(ward.checks() == Names{"error port 179"});
+    CHECK(diagnose(ward.setup, ward.host)[0].finding ==
+          "bird (pid 17) listens on port 179: anyvipd cannot start");
+    ward.setup.routers.front().listen_port = 1790;
+    CHECK(ward.checks().empty());
+}
+
+TEST_CASE("doctor: a port to listen on needs its capability only where one is listened on") {
+    Ward ward;
+    ward.host.capabilities = ~(std::uint64_t{1} << CAP_NET_BIND_SERVICE);
+    CHECK(ward.checks() == Names{"error capabilities"});
+    ward.setup.routers.push_back(router("tor2", "eth0"));
+    ward.setup.routers.back().has_default_route = true;
+    ward.setup.routers.front().has_default_route = true;
+    CHECK(ward.checks() == Names{"error capabilities"}); // once, not for each
+    for (auto& one : ward.setup.routers) {
+        one.listen_port = 0;
+    }
+    CHECK(ward.checks().empty());
+    ward.setup.routers.front().listen_port = 1790;
+    CHECK(ward.checks().empty());
+    ward.host.sysctls["net.ipv4.ip_unprivileged_port_start"] = 2000;
+    CHECK(ward.checks() == Names{"error capabilities"});
+}
+
+TEST_CASE("doctor: a router that does not carry a family that is needed is not of no use") {
+    Ward ward;
+    ward.setup.routers.front().family_problems = {"carries no ipv6: the router does not offer it"};
+    CHECK(ward.checks() == Names{"warning routers"});
+    CHECK(diagnose(ward.setup, ward.host)[0].finding ==
+          "tor1 carries no ipv6: the router does not offer it");
 }
 
 TEST_CASE("doctor: answers need a way back, of each family that has VIPs") {
@@ -159,18 +254,48 @@ TEST_CASE("doctor: answers need a way back, of each family that has VIPs") {
     CHECK(ward.checks() == Names{"error way back"});
     ward.setup.vips.front().prefixes.push_back(Prefix::host(address("2001:db8::10")));
     CHECK(ward.checks() == Names{"error way back", "error way back"});
+    // 10.0.0.0/8 via …: all clients may be there.
+    ward.host.gateway_interfaces[0] = {"eth0"};
+    CHECK(ward.checks() == Names{"error way back", "note way back"});
 }
 
 TEST_CASE("doctor: with two routers a default route by one of them") {
     Ward ward;
     ward.add_second_router();
     CHECK(ward.checks().empty());
-    ward.host.default_ways[0] = {"eth1"};
+    ward.host.default_ways[0] = {{"eth1", address("10.0.1.1")}};
     CHECK(ward.checks() == Names{"warning way back"});
-    ward.setup.routers.back().has_default_route = true;
+    ward.host.default_ways[0] = {{"eth1", std::nullopt}};
+    CHECK(ward.checks() == Names{"warning way back"});
+    ward.host.default_ways[0] = {{"mgmt0", address("192.168.0.1")}}; // by neither: meant so
     CHECK(ward.checks().empty());
-    ward.setup.routers.back().has_default_route = false;
-    ward.host.default_ways[0] = {"mgmt0"}; // by neither: that is meant so
+}
+
+TEST_CASE("doctor: two routers on one link, and a default route by one of them") {
+    Ward ward;
+    ward.setup.routers.push_back(router("tor3", "eth0"));
+    ward.setup.routers.back().address = address("10.0.0.2");
+    CHECK(ward.checks() == Names{"warning way back"});
+    CHECK(diagnose(ward.setup, ward.host)[0].finding ==
+          "all ipv4 answers leave by 10.0.0.1 dev eth0, though there are 2 routers: they are lost "
+          "when that one is down");
+    ward.host.default_ways[0] = {{"eth0", address("10.0.0.254")}}; // one that both may have (VRRP)
+    CHECK(ward.checks().empty());
+    ward.setup.routers.back().families = {false, true}; // its session for IPv6
+    ward.host.default_ways[0] = {{"eth0", address("10.0.0.1")}};
+    CHECK(ward.checks().empty());
+}
+
+TEST_CASE("doctor: default_route for one of two routers is a single way out") {
+    Ward ward;
+    ward.add_second_router();
+    ward.setup.routers.back().has_default_route = true;
+    CHECK(ward.checks() == Names{"warning way back"});
+    CHECK(diagnose(ward.setup, ward.host)[0].finding ==
+          "ipv4 answers leave by tor2 alone, though packets come by tor1 too: they are lost when "
+          "that one is down");
+    ward.setup.routers.front().has_default_route = true;
+    ward.host.default_ways[0] = {{"eth1", address("10.0.1.1")}}; // the other one's is not there yet
     CHECK(ward.checks().empty());
 }
 
@@ -186,16 +311,21 @@ TEST_CASE("doctor: a network manager where VIPs and learnt routes are") {
     CHECK(ward.checks().empty());
     ward.setup.routers.front().has_default_route = true;
     CHECK(ward.checks() == Names{"note network manager"});
-    ward.host.managers = {{"lo", "NetworkManager"}};
-    CHECK(ward.checks() == Names{"warning network manager"});
+    for (const std::string manager : {"NetworkManager", "ifupdown", "dhclient"}) {
+        ward.host.managers = {{"lo", manager}};
+        CHECK(ward.checks() == Names{"warning network manager"});
+    }
 }
 
-TEST_CASE("doctor: what networkd and NetworkManager say of an interface") {
+TEST_CASE("doctor: who manages an interface, as files tell") {
     const std::filesystem::path directory =
         std::filesystem::temp_directory_path() / ("anyvip-doctor-" + std::to_string(::getpid()));
-    const HostPaths paths{directory / "links", directory / "devices"};
+    const HostPaths paths{
+        directory / "links", directory / "devices", directory / "interfaces", directory / "run"};
     std::filesystem::create_directories(paths.networkd);
     std::filesystem::create_directories(paths.network_manager);
+    std::filesystem::create_directories(paths.ifupdown + ".d");
+    std::filesystem::create_directories(paths.run + "/dhcpcd");
     const auto managed = [&] { return read_host(Ward().setup, paths).managers; };
     const auto write = [](const std::filesystem::path& path, std::string_view text) {
         std::ofstream(path) << text;
@@ -205,6 +335,15 @@ TEST_CASE("doctor: what networkd and NetworkManager say of an interface") {
     write(directory / "links/1", "ADMIN_STATE=unmanaged\nOPER_STATE=carrier\n");
     write(directory / "devices/1", "[device]\nmanaged=false\n");
     CHECK(managed().empty());
+    write(directory / "interfaces",
+          "auto lo eth0\niface lo inet loopback\niface lo inet6 manual\niface eth1 inet dhcp\n");
+    CHECK(managed().empty());
+    write(directory / "interfaces.d/vip", "iface lo inet static\n    address 203.0.113.10/32\n");
+    CHECK(managed().at("lo") == "ifupdown");
+    write(directory / "run/dhclient.lo.pid", "2147483647\n"); // has ended
+    CHECK(managed().at("lo") == "ifupdown");
+    write(directory / "run/dhcpcd/lo.pid", std::to_string(::getpid()));
+    CHECK(managed().at("lo") == "dhcpcd");
     write(directory / "devices/1", "[device]\nmanaged=true\n");
     CHECK(managed().at("lo") == "NetworkManager");
     write(directory / "links/1",
@@ -243,8 +382,7 @@ TEST_CASE("doctor: MTUs") {
     CHECK(ward.checks() == Names{"warning mtu"});
     ward.host.mtus = {{"eth0", 1200}, {"eth1", 1200}};
     CHECK(ward.checks().empty());
-    ward.setup.vips.front().prefixes.push_back(Prefix::host(address("2001:db8::10")));
-    ward.host.default_ways[1] = {"eth0", "eth1"};
+    ward.add_ipv6();
     CHECK(ward.checks() == Names{"error mtu"});
 }
 
@@ -258,8 +396,7 @@ TEST_CASE("doctor: IPv6 off, and IPv6 addresses that a link takes with it") {
     ward.host.sysctls["net.ipv6.conf.eth1.keep_addr_on_down"] = 0;
     CHECK(ward.checks() == Names{"note keep_addr_on_down"});
     ward.host.sysctls["net.ipv6.conf.eth1.keep_addr_on_down"] = 1;
-    ward.setup.vips.front().prefixes.push_back(Prefix::host(address("2001:db8::10")));
-    ward.host.default_ways[1] = {"eth0", "eth1"};
+    ward.add_ipv6();
     CHECK(ward.checks() == Names{"error disable_ipv6"});
 }
 
@@ -270,4 +407,6 @@ TEST_CASE("doctor: a stepped clock, and one that nobody sets") {
     ward.host.clock_step = {};
     ward.host.is_clock_synchronized = false;
     CHECK(ward.checks() == Names{"note clock"});
+    ward.host.is_clock_synchronized = std::nullopt; // nobody says that it is, nor that it is not
+    CHECK(ward.checks().empty());
 }

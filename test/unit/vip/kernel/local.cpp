@@ -74,6 +74,21 @@ TEST_CASE("the local address towards a router is what the kernel would choose, n
     CHECK(local_address_towards(ip("fe80::1"), "none0") == std::nullopt);
 }
 
+TEST_CASE("the interface towards a router is that of the route to it") {
+    test::PrivateNetwork network;
+    REQUIRE(run("ip link add up0 type veth peer name far0 && ip link set up0 up"));
+    REQUIRE(run("ip link set far0 up && ip address add 10.0.0.11/24 dev up0"));
+    REQUIRE(run("ip -6 address add 2001:db8:1::11/64 dev up0 nodad"));
+    CHECK(interface_towards(ip("10.0.0.1")) == "up0");
+    CHECK(interface_towards(ip("2001:db8:1::1")) == "up0");
+    CHECK(interface_towards(ip("10.0.0.11")).empty()); // this host
+    CHECK(interface_towards(ip("192.0.2.1")).empty());
+    REQUIRE(run("ip route add unreachable 192.0.2.0/24"));
+    CHECK(interface_towards(ip("192.0.2.1")).empty());
+    REQUIRE(run("ip route add default via 10.0.0.1"));
+    CHECK(interface_towards(ip("198.51.100.1")) == "up0");
+}
+
 TEST_CASE("the default route of least metric names the address of this host") {
     test::PrivateNetwork network;
     CHECK(default_route_addresses().empty());

@@ -306,4 +306,19 @@ TEST_CASE("routes to elsewhere and VIPs on lo wake nobody") {
     CHECK(watcher.turns == turns);
 }
 
+TEST_CASE("ways out: default routes, and routes by gateways beside them") {
+    Node node;
+    const auto list_gateway_interfaces = [] { return read_ways_out().gateway_interfaces; };
+    const std::set<std::string> none;
+    REQUIRE(run("ip route add default via 10.0.0.1 && ip route add 198.51.100.0/24 dev up1"));
+    REQUIRE(run("ip route add unreachable 192.168.0.0/16"));
+    CHECK(list_gateway_interfaces() == std::array{none, none});
+    REQUIRE(read_ways_out().defaults.size() == 1);
+    CHECK(read_ways_out().defaults.front().next_hops == std::vector{one});
+    REQUIRE(run("ip route add 10.0.0.0/8 via 10.0.0.1"));
+    CHECK(list_gateway_interfaces() == std::array{std::set<std::string>{"up0"}, none});
+    REQUIRE(run("ip route add 172.16.0.0/12 nexthop via 10.0.0.1 nexthop via 10.0.1.1"));
+    CHECK(list_gateway_interfaces() == std::array{std::set<std::string>{"up0", "up1"}, none});
+}
+
 } // namespace anyvip::vip::kernel
