@@ -48,5 +48,5 @@ int main(int count, char** arguments) {
         console.err("anyvip: " + invocation.error() + "\nTry `anyvip --help`.\n");
         return static_cast<int>(Exit::BadCommandLine);
     }
-    return static_cast<int>(run(*invocation, console, ask));
+    return static_cast<int>(run(*invocation, console, ask, this_host()));
 }

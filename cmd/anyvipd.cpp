@@ -11,6 +11,7 @@
 #include <boost/program_options.hpp>
 
 #include "cmd/config/config.hpp"
+#include "cmd/daemon/doctor.hpp"
 #include "cmd/daemon/runtime.hpp"
 #include "cmd/daemon/takeover.hpp"
 
@@ -27,6 +28,7 @@ struct CommandLine {
     std::string log_level;
     bool is_check = false;
     bool is_dump = false;
+    bool is_doctor = false;
     bool is_upgrade_trial = false;
 };
 
@@ -45,6 +47,9 @@ options::options_description describe(CommandLine& line) {
     add("log-level",
         options::value(&line.log_level)->value_name("LEVEL"),
         "error, warning, info or debug; overrides the configuration");
+    add("doctor",
+        options::bool_switch(&line.is_doctor),
+        "used by anyvip doctor where no daemon runs: print as JSON what can be said without one");
     add("upgrade-trial",
         options::bool_switch(&line.is_upgrade_trial),
         "used by upgrades: restore the state on standard input, touching nothing, and say whether "
@@ -94,6 +99,10 @@ int run(const CommandLine& line, const std::vector<std::string>& arguments) {
     }
     if (line.is_upgrade_trial) {
         return anyvip::cmd::run_upgrade_trial(line.file);
+    }
+    if (line.is_doctor) {
+        std::cout << anyvip::cmd::doctor_without_daemon(line.file);
+        return clean;
     }
     anyvip::cmd::RunOptions run_options{line.file, {}, arguments, log_level};
     if (const int state = anyvip::cmd::inherited_state(); state >= 0) {

@@ -28,6 +28,9 @@ constexpr std::array drain_options{
 
 constexpr std::array undrain_options{Option{"peer", "PEER", "take this router into use again"}};
 
+constexpr std::array doctor_options{Option{
+    "config,c", "FILE", "what to read where no daemon runs (default: /etc/anyvip/anyvip.toml)"}};
+
 constexpr std::array event_options{
     Option{"follow,f", "", "go on with new events as they happen"},
     Option{"since", "TIME", "only events younger than this, as \"5m\""}};
@@ -60,7 +63,12 @@ constexpr std::array all_commands{
             any_number,
             "back into service, once the checks say up",
             undrain_options},
-    Command{"doctor", "", 0, 0, "what on this host or the routers makes it fail in silence", {}},
+    Command{"doctor",
+            "",
+            0,
+            0,
+            "what on this host or the routers makes it fail in silence",
+            doctor_options},
     Command{"flows", "[VIP]", 0, 1, "live TCP flows to each VIP", {}},
     Command{"check", "NAME", 1, 1, "probe now and print the result", {}},
     Command{"events", "", 0, 0, "the event log", event_options},

@@ -98,7 +98,8 @@ std::expected<Response, Unreachable> ask(const std::string& socket_path,
     ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     const auto* generic = reinterpret_cast<const sockaddr*>(&address);
     if (::connect(socket.get(), generic, sizeof address) != 0) {
-        return failed(socket_path);
+        const bool is_absent = errno == ENOENT || errno == ECONNREFUSED;
+        return std::unexpected(Unreachable{socket_path + ": " + std::strerror(errno), is_absent});
     }
     return ask_on(socket.get(), request, sink);
 }

@@ -55,6 +55,7 @@ class ResponseParser {
 /// Why there was no answer.
 struct Unreachable {
     std::string reason;
+    bool is_absent = false; ///< nobody listens there
 };
 
 /// Called with each portion of the body of a 2xx answer. False: enough.

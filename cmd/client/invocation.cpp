@@ -193,6 +193,9 @@ find_command_word(const std::vector<std::string>& words) {
         return get(View::Explain, "/v1/explain/" + operand);
     }
     if (name == "doctor") {
+        if (parsed.has("config")) {
+            invocation.config = parsed.text("config");
+        }
         return get(View::Doctor, "/v1/doctor");
     }
     if (name == "flows") {

@@ -36,6 +36,7 @@ struct Invocation {
     View view = View::Help;
     Request request;
     std::string socket = "/run/anyvip/control.sock";
+    std::string config = "/etc/anyvip/anyvip.toml"; ///< that `doctor` reads without a daemon
     bool is_json = false;
     std::string subject; ///< the VIP that `flows` is about; the words of a help
 };

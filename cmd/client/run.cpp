@@ -24,10 +24,14 @@ constexpr std::chrono::seconds watch_interval{1};
 
 class Run {
   public:
-    Run(const Invocation& invocation, const Console& console, const Ask& ask_daemon)
-        : invocation_(invocation), console_(console), ask_(ask_daemon) {}
+    Run(const Invocation& invocation,
+        const Console& console,
+        const Ask& ask_daemon,
+        const Outside& outside)
+        : invocation_(invocation), console_(console), ask_(ask_daemon), outside_(outside) {}
 
     [[nodiscard]] Exit document();
+    [[nodiscard]] Exit doctor();
     [[nodiscard]] Exit events();
     [[nodiscard]] Exit drain_progress();
     [[nodiscard]] Exit watch();
@@ -60,6 +64,7 @@ class Run {
     const Invocation& invocation_;
     const Console& console_;
     const Ask& ask_;
+    const Outside& outside_;
 };
 
 [[nodiscard]] bool is_success(const Response& response) {
@@ -100,6 +105,46 @@ Exit Run::document() {
         return Exit::Refused;
     }
     return is_one_of_flows ? show_flows_of(document) : show(document);
+}
+
+// Without a daemon there is something to be said all the same: why there is none, before all. The
+// clock the daemon may not ask for (ProtectClock of its unit), but we may.
+Exit Run::doctor() {
+    const auto response = ask(usual_patience);
+    std::optional<std::string> body;
+    if (response) {
+        if (!is_success(*response)) {
+            return refused(*response);
+        }
+        body = response->body;
+    } else if (response.error().is_absent && outside_.doctor_alone) {
+        body = outside_.doctor_alone(invocation_.config);
+    }
+    Exit exit = Exit::Done;
+    if (!response) {
+        exit = unreachable(response.error());
+    }
+    if (!body) {
+        return exit;
+    }
+    boost::system::error_code error;
+    json::value document = json::parse(*body, error);
+    if (error || !document.is_object()) {
+        complain("the daemon's answer is not JSON: " + error.message());
+        return exit == Exit::Done ? Exit::Refused : exit;
+    }
+    json::object& fields = document.get_object();
+    if (const json::value* finding = fields.if_contains("if_clock_is_unsynchronized")) {
+        json::value* findings = fields.if_contains("findings");
+        if (findings != nullptr && findings->is_array() && outside_.is_clock_synchronized &&
+            !outside_.is_clock_synchronized()) {
+            findings->get_array().push_back(*finding);
+        }
+        fields.erase("if_clock_is_unsynchronized");
+    }
+    console_.out(invocation_.is_json ? json::serialize(document) + '\n'
+                                     : show_doctor(document, canvas()));
+    return exit;
 }
 
 Exit Run::show_flows_of(const json::value& document) const {
@@ -235,8 +280,11 @@ Exit Run::version() {
 
 } // namespace
 
-Exit run(const Invocation& invocation, const Console& console, const Ask& ask_daemon) {
-    Run running(invocation, console, ask_daemon);
+Exit run(const Invocation& invocation,
+         const Console& console,
+         const Ask& ask_daemon,
+         const Outside& outside) {
+    Run running(invocation, console, ask_daemon, outside);
     switch (invocation.view) {
     case View::Help:
         console.out(help_text(invocation.subject));
@@ -259,8 +307,9 @@ Exit run(const Invocation& invocation, const Console& console, const Ask& ask_da
     case View::Flows:
     case View::Changed:
     case View::Reload:
-    case View::Doctor:
         return running.document();
+    case View::Doctor:
+        return running.doctor();
     }
     return Exit::Refused;
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "cmd/client/invocation.hpp"
@@ -25,7 +27,20 @@ struct Console {
 using Ask = std::function<std::expected<Response, Unreachable>(
     const std::string& socket, const Request&, std::chrono::seconds patience, const Sink&)>;
 
+/// What `doctor` looks at itself; a test answers in its place. Empty functions: nothing.
+struct Outside {
+    /// The daemon's document made without a daemon, of this configuration; nullopt: it cannot be.
+    std::function<std::optional<std::string>(const std::string& config)> doctor_alone;
+    std::function<bool()> is_clock_synchronized;
+};
+
+/// The programs and the kernel of this host.
+[[nodiscard]] Outside this_host();
+
 /// Blocks until the answer, or for ever with `watch` and `events -f`.
-[[nodiscard]] Exit run(const Invocation& invocation, const Console& console, const Ask& ask_daemon);
+[[nodiscard]] Exit run(const Invocation& invocation,
+                       const Console& console,
+                       const Ask& ask_daemon,
+                       const Outside& outside = {});
 
 } // namespace anyvip::client

@@ -22,7 +22,7 @@ _anyvip() {
         fi
     done
     case $previous in
-    --socket)
+    --socket | --config | -c)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -44,6 +44,7 @@ _anyvip() {
         drain) words+=" --wait --deadline --until --reason --force --dry-run --peer" ;;
         undrain) words+=" --peer" ;;
         routes) words+=" --peer --received" ;;
+        doctor) words+=" -c --config" ;;
         events) words+=" -f --follow --since" ;;
         reload) words+=" --dry-run --upgrade" ;;
         reset) words+=" --soft" ;;

@@ -17,7 +17,8 @@ struct Outcome {
 /// Runs a command against one answer; its body comes in portions of three octets where it streams.
 [[nodiscard]] Outcome run_with(const std::vector<std::string>& words,
                                const std::expected<Response, Unreachable>& answer,
-                               bool is_terminal = false) {
+                               bool is_terminal = false,
+                               const Outside& outside = {}) {
     Outcome outcome;
     const Console console{.out = [&](std::string_view text) { outcome.out += text; },
                           .err = [&](std::string_view text) { outcome.err += text; },
@@ -39,7 +40,7 @@ struct Outcome {
         }
         return Response{.status = answer->status, .body = {}};
     };
-    outcome.exit = run(*invocation, console, daemon);
+    outcome.exit = run(*invocation, console, daemon, outside);
     return outcome;
 }
 
@@ -145,4 +146,45 @@ TEST_CASE("help needs no daemon") {
     const Outcome outcome = run_with({"drain", "--help"}, std::unexpected(Unreachable{"x"}));
     CHECK(outcome.exit == Exit::Done);
     CHECK(outcome.out.find("--deadline TIME") != std::string::npos);
+}
+
+TEST_CASE("doctor without a daemon: exit 3, why, and what can be said all the same") {
+    std::string asked;
+    const Outside outside{.doctor_alone =
+                              [&](const std::string& config) {
+                                  asked = config;
+                                  return R"({"findings":[{"severity":"error","check":"daemon",)"
+                                         R"("finding":"no anyvipd answers","remedy":"start it"}]})";
+                              },
+                          .is_clock_synchronized = {}};
+    const std::expected<Response, Unreachable> nobody =
+        std::unexpected(Unreachable{"/x: No such file", true});
+    const Outcome outcome = run_with({"doctor"}, nobody, false, outside);
+    CHECK(outcome.exit == Exit::Unreachable);
+    CHECK(asked == "/etc/anyvip/anyvip.toml");
+    CHECK(outcome.out == "error daemon: no anyvipd answers\n    start it\n");
+    CHECK(outcome.err == "anyvip: the daemon cannot be reached: /x: No such file\n");
+    CHECK(run_with({"doctor", "-c", "/y.toml"}, nobody, false, outside).exit == Exit::Unreachable);
+    CHECK(asked == "/y.toml");
+    // There is one, and it does not let us in: nothing is to be said without it.
+    const Outcome denied =
+        run_with({"doctor"}, std::unexpected(Unreachable{"/x: Permission denied"}), false, outside);
+    CHECK(denied.exit == Exit::Unreachable);
+    CHECK(denied.out.empty());
+    // Other commands ask nobody else.
+    CHECK(run_with({"status"}, nobody, false, outside).out.empty());
+}
+
+TEST_CASE("doctor asks for the clock itself where the daemon may not") {
+    bool is_synchronized = true;
+    const Outside outside{.doctor_alone = {},
+                          .is_clock_synchronized = [&] { return is_synchronized; }};
+    const auto answer = ok(R"({"findings":[],"if_clock_is_unsynchronized":{"severity":"note",)"
+                           R"("check":"clock","finding":"not set","remedy":"chrony"}})");
+    CHECK(run_with({"doctor"}, answer, false, outside).out == "nothing found\n");
+    CHECK(run_with({"doctor", "--json"}, answer, false, outside).out == "{\"findings\":[]}\n");
+    is_synchronized = false;
+    CHECK(run_with({"doctor"}, answer, false, outside).out == "note clock: not set\n    chrony\n");
+    // Where the daemon may ask, it has said what there is.
+    CHECK(run_with({"doctor"}, ok(R"({"findings":[]})"), false, outside).out == "nothing found\n");
 }
