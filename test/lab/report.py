@@ -55,5 +55,5 @@ def what_is_missing(results, scenarios):
     `scenarios`: those asked for by name; of them each has to have run somewhere."""
     ran = {one["scenario"] for one in results if one["outcome"] in ("passed", "failed")}
     if absent := [name for name in scenarios if name not in ran]:
-        return f"not run, no fabric here is for it: {', '.join(absent)}"
+        return f"not run, no fabric and speaker here can do it: {', '.join(absent)}"
     return "" if ran else "nothing was run"
