@@ -3,8 +3,8 @@
 // other nodes' paths beside ours.
 #include <algorithm>
 #include <array>
+#include <map>
 #include <ranges>
-#include <set>
 
 #include "cmd/daemon/doctor.hpp"
 #include "cmd/daemon/wall_time.hpp"
@@ -140,20 +140,29 @@ bool is_of_another_node(const bgp::ObservedPath& path, const NodeConfig& node) {
     });
 }
 
-/// Prefixes that are meant to get traffic: not those in backup or on their way out.
-std::set<Prefix> plainly_announced(const Agent& agent) {
-    std::set<Prefix> prefixes;
-    for (std::size_t i = 0; i < agent.vip_count(); ++i) {
-        const VipView view = agent.vip_at(i);
-        if (view.state == vip::VipState::Announced) {
-            prefixes.insert(view.config->addresses.begin(), view.config->addresses.end());
+/// Prefix -> place of its VIP in the configuration.
+using Places = std::map<Prefix, std::size_t>;
+
+Places places_of(const Config& config) {
+    Places places;
+    for (std::size_t i = 0; i < config.vips.size(); ++i) {
+        for (const Prefix& prefix : config.vips.at(i).addresses) {
+            places.emplace(prefix, i);
         }
     }
-    return prefixes;
+    return places;
+}
+
+/// Meant to get traffic: not in backup, not on its way out. A view costs too much to make one for
+/// every VIP.
+bool is_plainly_announced(const Agent& agent, const Places& places, const Prefix& prefix) {
+    const auto place = places.find(prefix);
+    return place != places.end() && place->second < agent.vip_count() &&
+           agent.vip_at(place->second).state == vip::VipState::Announced;
 }
 
 void compare_paths(const Agent& agent,
-                   const std::set<Prefix>& announced,
+                   const Places& places,
                    const bgp::Peer& peer,
                    const PeerEntry& entry,
                    DoctorSetup& setup) {
@@ -166,14 +175,14 @@ void compare_paths(const Agent& agent,
     std::size_t named = 0;
     for (const auto& [prefix, paths] : peer.paths().all()) {
         const auto own = peer.advertised(prefix);
-        if (!own || !announced.contains(prefix) || named >= named_differences ||
+        if (!own || named >= named_differences ||
             std::ranges::find(own->communities, bgp::graceful_shutdown) != own->communities.end()) {
             continue;
         }
         for (const bgp::ObservedPath& path : paths | std::views::values) {
             const Comparison found = compare(path, *own, *remote == node.asn);
             if (!is_of_another_node(path, node) || path.is_graceful_shutdown ||
-                found.text.empty()) {
+                found.text.empty() || !is_plainly_announced(agent, places, prefix)) {
                 continue;
             }
             (found.is_worse ? setup.unequal : setup.less_equal)
@@ -248,7 +257,7 @@ DoctorSetup doctor_setup(const Config& config) {
 
 DoctorSetup doctor_setup(Agent& agent) {
     DoctorSetup setup = doctor_setup(agent.config());
-    const std::set<Prefix> announced = plainly_announced(agent);
+    const Places places = places_of(agent.config());
     for (std::size_t i = 0; i < setup.routers.size(); ++i) {
         const PeerEntry& entry = agent.config().peers.at(i);
         DoctorSetup::Router& router = setup.routers.at(i);
@@ -264,7 +273,7 @@ DoctorSetup doctor_setup(Agent& agent) {
         router.problem = problem_of(status);
         router.family_problems = family_problems_of(status, router.families);
         router.bfd_problem = bfd_problem_of(agent, entry, status);
-        compare_paths(agent, announced, *peer, entry, setup);
+        compare_paths(agent, places, *peer, entry, setup);
     }
     default_route_troubles(agent, setup);
     find_silent(agent, setup);
