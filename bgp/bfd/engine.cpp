@@ -26,7 +26,7 @@ namespace {
 } // namespace
 
 Engine::Engine(std::uint64_t seed) : seed_(seed) {
-    entries_.reserve(max_sessions);
+    entries_.reserve(limits::bfd_sessions);
 }
 
 // RFC 5880 §6.8.6, in its order; `decode` has the checks that need no session.
@@ -83,14 +83,14 @@ bool Engine::add(const Setup& setup, Instant now) {
         return other.gone_at && other.peer.address == setup.peer.address &&
                other.peer.is_multihop == setup.peer.is_multihop;
     });
-    if (entries_.size() == max_sessions) { // a goodbye is worth less than a session
+    if (entries_.size() == limits::bfd_sessions) { // a goodbye is worth less than a session
         const auto leaving = std::ranges::find_if(
             entries_, [](const Entry& other) { return other.gone_at.has_value(); });
         if (leaving != entries_.end()) {
             entries_.erase(leaving);
         }
     }
-    if (entries_.size() == max_sessions || setup.discriminator == 0 ||
+    if (entries_.size() == limits::bfd_sessions || setup.discriminator == 0 ||
         by_discriminator(setup.discriminator) != nullptr) {
         return false;
     }

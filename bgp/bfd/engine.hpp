@@ -13,11 +13,10 @@
 #include "bgp/bfd/packet.hpp"
 #include "bgp/bfd/session.hpp"
 #include "bgp/ip.hpp"
+#include "bgp/limits.hpp"
 #include "bgp/types.hpp"
 
 namespace anyvip::bgp::bfd {
-
-inline constexpr std::size_t max_sessions = 256;
 
 /// What tells sessions apart when a packet does not know our discriminator.
 struct PeerKey {
@@ -114,9 +113,9 @@ class Engine {
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, stray_);
         archive.field(2, entries_);
-        archive.require(entries_.size() <= max_sessions, "too many BFD sessions");
+        archive.require(entries_.size() <= limits::bfd_sessions, "too many BFD sessions");
         if constexpr (Archive::is_loading) {
-            entries_.reserve(max_sessions);
+            entries_.reserve(limits::bfd_sessions);
         }
     }
 

@@ -46,7 +46,7 @@ enum class Obstacle : std::uint8_t {
     Listen,
     Open,
     Send,
-    NoPlace, ///< bfd::max_sessions are there already: refused for good
+    NoPlace, ///< limits::bfd_sessions are there already: refused for good
 };
 
 /// Changes that the main loop has not been told, because it is behind: what it saw last and what is

@@ -12,6 +12,7 @@
 #include <netinet/ip.h>
 #include <sys/socket.h>
 
+#include "bgp/limits.hpp"
 #include "bgp/net/socket_address.hpp"
 #include "bgp/net/socket_options.hpp"
 
@@ -20,8 +21,6 @@ namespace anyvip::bgp::bfd_net {
 namespace {
 
 using net::FileDescriptor;
-
-constexpr int ports_to_try = 64;
 
 [[nodiscard]] std::error_code last_error() {
     return {errno, std::system_category()};
@@ -88,7 +87,7 @@ constexpr int ports_to_try = 64;
 bind_source(int socket, const Endpoint& endpoint, std::uint32_t scope, std::uint16_t& port) {
     const IpAddress local = endpoint.local.value_or(any_address(endpoint.peer.family()));
     std::error_code error;
-    for (int tried = 0; tried < ports_to_try; ++tried) {
+    for (int tried = 0; tried < limits::bfd_source_ports; ++tried) {
         error = bind_to(socket, {local, local.is_link_local() ? scope : 0, port});
         if (error != std::errc::address_in_use) {
             return error;

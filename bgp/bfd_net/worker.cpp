@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "bgp/limits.hpp"
+
 #include <poll.h>
 #include <unistd.h>
 
@@ -19,14 +21,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds report_interval{1};
 /// A port that another program has is asked for again after this time.
 constexpr std::chrono::seconds open_again_after{1};
-/// Datagrams of one socket in one round, so that a flood cannot keep our own packets back. More
-/// than the kernel's buffer holds of ours.
-constexpr int datagrams_per_round = 512;
 
 } // namespace
 
 Worker::Worker(Channel& channel, std::uint64_t seed) : channel_(channel), engine_(seed) {
-    slots_.reserve(bfd::max_sessions);
+    slots_.reserve(limits::bfd_sessions);
 }
 
 void Worker::run() {
@@ -93,7 +92,8 @@ void Worker::execute(const Command& command, Instant now) {
 void Worker::read_sockets() {
     const ClockPair clocks = read_clock_pair();
     for (const Receiver& receiver : receivers_) {
-        for (int count = 0; receiver.socket.is_open() && count < datagrams_per_round; ++count) {
+        for (int count = 0; receiver.socket.is_open() && count < limits::bfd_datagrams_at_once;
+             ++count) {
             const auto datagram = receive(receiver.socket.get(), receiver.is_multihop, clocks);
             if (!datagram) {
                 break;

@@ -46,7 +46,7 @@ class Worker {
         }
         archive.field(7, next_port_);
         if constexpr (Archive::is_loading) {
-            slots_.reserve(bfd::max_sessions);
+            slots_.reserve(limits::bfd_sessions);
             for (const Slot& slot : slots_) {
                 archive.require(engine_.find(slot.id) != nullptr, "a BFD socket without session");
             }

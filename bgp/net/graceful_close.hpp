@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "bgp/limits.hpp"
 #include "bgp/net/descriptor.hpp"
 
 namespace anyvip::bgp::net {
@@ -20,7 +21,7 @@ namespace anyvip::bgp::net {
 /// peer's end, at most 1 s in all. Keeps itself alive until then.
 class GracefulClose : public std::enable_shared_from_this<GracefulClose> {
   public:
-    static constexpr std::chrono::milliseconds limit{1000};
+    static constexpr std::chrono::milliseconds limit = limits::graceful_close_time;
 
     /// Writes at once what the kernel takes. `done` runs later from the loop, once.
     static std::shared_ptr<GracefulClose> start(boost::asio::io_context& io,

@@ -16,6 +16,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "bgp/limits.hpp"
 #include "bgp/net/descriptor.hpp"
 #include "bgp/net/peer_socket.hpp"
 #include "bgp/net/secret.hpp"
@@ -26,14 +27,6 @@ namespace anyvip::bgp::net {
 namespace {
 
 using std::chrono::milliseconds;
-
-/// Routers that all come back at once: what does not fit is lost without a word (SYN cookies).
-constexpr int backlog = 128;
-/// A flood of connections is taken at most this many at a time with a pause between: 800 a second.
-constexpr int max_accepts_at_once = 16;
-constexpr milliseconds accept_pause{20};
-/// Without descriptors or memory the socket stays readable: waiting for it would spin.
-constexpr milliseconds shortage_pause{250};
 
 std::error_code last_error() {
     return {errno, std::system_category()};
@@ -183,7 +176,7 @@ void Listeners::Listener::update(std::vector<PeerDriver*> drivers,
     // The accepted socket gets its own peer's value at once; here it must suit all of them.
     std::error_code error =
         set_ttl_security(socket_.native_handle(), family_, common_ttl_security());
-    if (!error && is_new && ::listen(socket_.native_handle(), backlog) != 0) {
+    if (!error && is_new && ::listen(socket_.native_handle(), limits::listen_backlog) != 0) {
         error = last_error();
     }
     if (error) {
@@ -324,7 +317,7 @@ void Listeners::Listener::pause(milliseconds duration) {
 }
 
 void Listeners::Listener::accept_some() {
-    for (int count = 0; count < max_accepts_at_once; ++count) {
+    for (int count = 0; count < limits::accepts_at_once; ++count) {
         sockaddr_storage storage{};
         socklen_t length = sizeof storage;
         auto* raw = reinterpret_cast<sockaddr*>(&storage);
@@ -347,7 +340,7 @@ void Listeners::Listener::accept_some() {
                 report_(
                     {error, "accept on port " + std::to_string(port_) + ": " + error.message()});
             }
-            pause(shortage_pause);
+            pause(limits::shortage_pause);
             return;
         }
         if (errno == EAGAIN) {
@@ -356,7 +349,7 @@ void Listeners::Listener::accept_some() {
         }
         // Anything else concerns one connection that died in the queue.
     }
-    pause(accept_pause);
+    pause(limits::accept_pause);
 }
 
 void Listeners::Listener::deliver(FileDescriptor accepted, const SocketAddress& remote) {

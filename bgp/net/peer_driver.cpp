@@ -17,6 +17,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "bgp/limits.hpp"
 #include "bgp/net/connect_attempt.hpp"
 #include "bgp/net/descriptor.hpp"
 #include "bgp/net/endpoints.hpp"
@@ -30,14 +31,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::array slots{Slot::Outgoing, Slot::Incoming};
-constexpr std::size_t max_graceful_closes = 16;
-constexpr milliseconds first_poll{1};
-constexpr milliseconds slowest_poll{20};
 
-/// One readiness reads at most this much, whatever more there is: a full table from one peer comes
-/// in slices between which everybody else has a turn. One loop, one buffer.
+/// One loop, one buffer.
 std::span<std::uint8_t> read_buffer() {
-    static thread_local std::array<std::uint8_t, 65536> buffer;
+    static thread_local std::array<std::uint8_t, limits::read_octets> buffer;
     return buffer;
 }
 
@@ -110,7 +107,7 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
     std::array<std::shared_ptr<Connection>, slots.size()> connections;
     std::vector<std::shared_ptr<GracefulClose>> closing;
     boost::asio::steady_timer poll_timer;
-    milliseconds poll_interval = first_poll;
+    milliseconds poll_interval = limits::unacknowledged_poll_first;
     bool is_polling = false;
     std::string problem;
 };
@@ -236,9 +233,9 @@ void PeerDriver::Impl::execute(const Action& action) {
 
 void PeerDriver::Impl::start_connect() {
     problem = find_transport_problem(config);
-    const ConnectAttempt::Limits limits{peer.config().connect_timeout, user_timeout(peer.config())};
+    const ConnectAttempt::Limits times{peer.config().connect_timeout, user_timeout(peer.config())};
     // The attempt belongs to this object, and no call comes after its end.
-    attempt.emplace(io, config, limits, [this](ConnectAttempt::Result result) {
+    attempt.emplace(io, config, times, [this](ConnectAttempt::Result result) {
         connect_answered(std::move(result));
     });
 }
@@ -258,7 +255,7 @@ void PeerDriver::Impl::close(const CloseAction& action) {
 
 void PeerDriver::Impl::close_gracefully(Descriptor socket, std::vector<std::uint8_t> octets) {
     std::erase_if(closing, [](const auto& close) { return close->is_done(); });
-    if (closing.size() >= max_graceful_closes) {
+    if (closing.size() >= limits::graceful_closes) {
         // Too many wait already: what the kernel takes at once is all this one gets.
         std::ignore = ::send(
             socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -404,7 +401,7 @@ bool PeerDriver::Impl::report_acknowledged() {
 
 void PeerDriver::Impl::poll_acknowledgements() {
     if (!wants_acknowledgement()) {
-        poll_interval = first_poll;
+        poll_interval = limits::unacknowledged_poll_first;
         return;
     }
     if (std::exchange(is_polling, true)) {
@@ -417,7 +414,7 @@ void PeerDriver::Impl::poll_acknowledgements() {
             return;
         }
         self->is_polling = false;
-        self->poll_interval = std::min(2 * self->poll_interval, slowest_poll);
+        self->poll_interval = std::min(2 * self->poll_interval, limits::unacknowledged_poll_last);
         const bool has_news = self->report_acknowledged();
         self->poll_acknowledgements();
         if (has_news) {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <random>
 
-#include "bgp/session/limits.hpp"
+#include "bgp/limits.hpp"
 #include "bgp/session/peer.hpp"
 #include "bgp/types.hpp"
 

@@ -2,7 +2,7 @@
 // Lines for the operator.
 #include "bgp/session/diagnostics.hpp"
 
-#include "bgp/session/limits.hpp"
+#include "bgp/limits.hpp"
 
 namespace anyvip::bgp {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "bgp/session/limits.hpp"
+#include "bgp/limits.hpp"
 #include "bgp/session/peer_impl.hpp"
 
 namespace anyvip::bgp {

@@ -2,7 +2,7 @@
 // Routes of a peer while a session is Established.
 #include <algorithm>
 
-#include "bgp/session/limits.hpp"
+#include "bgp/limits.hpp"
 #include "bgp/session/next_hop.hpp"
 #include "bgp/session/peer_impl.hpp"
 

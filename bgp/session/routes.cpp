@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "bgp/session/limits.hpp"
+#include "bgp/limits.hpp"
 
 namespace anyvip::bgp {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "bgp/session/limits.hpp"
+#include "bgp/limits.hpp"
 #include "bgp/session/session.hpp"
 
 namespace anyvip::bgp {

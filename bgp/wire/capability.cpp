@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bgp/limits.hpp"
 #include "bgp/wire/errors.hpp"
 #include "bgp/wire/reader.hpp"
 #include "bgp/wire/writer.hpp"
@@ -13,8 +14,6 @@ namespace anyvip::bgp::wire {
 namespace {
 
 using Octets = std::span<const std::uint8_t>;
-
-constexpr std::size_t max_other_codes = 64;
 
 AfiSafi read_afi_safi(Reader& reader) {
     AfiSafi family;
@@ -125,7 +124,8 @@ bool read_flag(Octets value, bool& flag) {
 
 void remember_other(std::uint8_t code, Capabilities& into) {
     auto& codes = into.other_codes;
-    if (codes.size() < max_other_codes && std::ranges::find(codes, code) == codes.end()) {
+    if (codes.size() < limits::other_capabilities &&
+        std::ranges::find(codes, code) == codes.end()) {
         codes.push_back(code);
     }
 }

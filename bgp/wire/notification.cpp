@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bgp/limits.hpp"
 #include "bgp/wire/printable.hpp"
 #include "bgp/wire/reader.hpp"
 #include "bgp/wire/registry.hpp"
@@ -19,7 +20,6 @@ using Octets = std::span<const std::uint8_t>;
 constexpr std::size_t max_data_octets = max_message_octets - header_octets - 2;
 /// RFC 9003 §2 allows 255; receivers of RFC 8203 accept 128.
 constexpr std::size_t max_shutdown_octets = 128;
-constexpr std::size_t max_hex_octets = 64;
 
 constexpr auto cease_code = static_cast<std::uint8_t>(ErrorCode::Cease);
 
@@ -32,11 +32,11 @@ bool has_shutdown_message(std::uint8_t code, std::uint8_t subcode) {
 std::string hexadecimal(Octets octets) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string text;
-    for (const std::uint8_t octet : octets.first(std::min(octets.size(), max_hex_octets))) {
+    for (const std::uint8_t octet : octets.first(std::min(octets.size(), limits::shown_octets))) {
         text += digits[octet >> 4];
         text += digits[octet & 0xF];
     }
-    if (octets.size() > max_hex_octets) {
+    if (octets.size() > limits::shown_octets) {
         text += "…";
     }
     return text;

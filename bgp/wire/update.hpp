@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "bgp/limits.hpp"
 #include "bgp/types.hpp"
 #include "bgp/wire/attributes.hpp"
 #include "bgp/wire/error.hpp"
@@ -152,12 +153,14 @@ struct Update {
 [[nodiscard]] Update decode_update(std::span<const std::uint8_t> body,
                                    const DecodeContext& context);
 
-/// The AS numbers of a checked AS_PATH in order, sets flattened; at most `limit`.
-[[nodiscard]] std::vector<Asn>
-as_numbers(std::span<const std::uint8_t> as_path, bool four_octet_asn, std::size_t limit = 64);
+/// The AS numbers of a checked AS_PATH in order, sets flattened, confederation segments left out;
+/// at most `limit`.
+[[nodiscard]] std::vector<Asn> as_numbers(std::span<const std::uint8_t> as_path,
+                                          bool four_octet_asn,
+                                          std::size_t limit = limits::as_numbers);
 
 [[nodiscard]] bool has_community(const Update& update, Community community);
-[[nodiscard]] std::vector<LargeCommunity> large_communities_of(const Update& update,
-                                                               std::size_t limit = 64);
+[[nodiscard]] std::vector<LargeCommunity>
+large_communities_of(const Update& update, std::size_t limit = limits::large_communities);
 
 } // namespace anyvip::bgp::wire

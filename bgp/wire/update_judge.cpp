@@ -5,14 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "bgp/limits.hpp"
+
 namespace anyvip::bgp::wire {
-
-namespace {
-
-/// An UPDATE of 4096 octets could hold a thousand broken attributes; the first ones tell enough.
-constexpr std::size_t max_errors = 16;
-
-} // namespace
 
 void UpdateJudge::fault(Error error) {
     if (context.strict) {
@@ -27,7 +22,7 @@ void UpdateJudge::note(Error error) {
     const auto weaker = std::ranges::find_if(
         errors, [&](const Error& other) { return other.severity < error.severity; });
     errors.insert(weaker, std::move(error));
-    if (errors.size() > max_errors) {
+    if (errors.size() > limits::update_errors) {
         errors.pop_back();
     }
 }

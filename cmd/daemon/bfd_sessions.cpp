@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bgp/bfd_net/sockets.hpp"
+#include "bgp/limits.hpp"
 #include "cmd/daemon/wall_time.hpp"
 
 namespace anyvip::cmd {
@@ -57,7 +58,7 @@ std::string describe_obstacle(const Endpoint& endpoint, const Report& report) {
     case Obstacle::Send:
         return "cannot send to " + to_string(endpoint.peer) + ": " + error;
     case Obstacle::NoPlace:
-        return "no session: there are " + std::to_string(bfd::max_sessions) +
+        return "no session: there are " + std::to_string(bgp::limits::bfd_sessions) +
                " already, and no more are possible";
     }
     return {};

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every limit of the daemon's shell in one place. Those of the BGP core stand beside its buffers in
-// bgp/.
+// Every limit of the daemon's shell in one place. Those of the BGP part are in bgp/limits.hpp.
 #pragma once
 
 #include <chrono>

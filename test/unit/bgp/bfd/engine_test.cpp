@@ -108,7 +108,7 @@ TEST_CASE("a peer that is heard on another interface is named, until its new one
 TEST_CASE("a session that says goodbye makes place for a new one, others do not") {
     Engine engine(1);
     Engine::Setup one = setup();
-    for (std::uint32_t id = 1; id <= bfd::max_sessions; ++id) {
+    for (std::uint32_t id = 1; id <= bgp::limits::bfd_sessions; ++id) {
         one.id = one.discriminator = id;
         one.peer.address = IpAddress::v4(0x0A000100 + id);
         REQUIRE(engine.add(one, zero_hour));
