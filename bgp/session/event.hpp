@@ -43,6 +43,8 @@ struct Cause {
     /// To be sent for 2, 8, 21, 22, 23 and 28; received for 24 and 25.
     std::optional<wire::Notification> notification;
     std::string reason; ///< one line for the operator
+    /// The peer broke a rule and is not told so: a NOTIFICATION that cannot be read.
+    bool is_protocol_error = false;
 };
 
 } // namespace anyvip::bgp

@@ -51,8 +51,11 @@ void Peer::reset(wire::Cease subcode, std::string_view message, Instant now) {
     if (has_connection) {
         impl_->end_all(Event::AutomaticStop, subcode, message, now);
         impl_->start_incoming(now);
-    } else if (impl_->idle_hold_) {
-        impl_->start_outgoing(now); // the operator does not want to wait for the back-off
+    } else {
+        // An attempt under way may go to a former address or bear a former key; a pause or a
+        // back-off is nothing that the operator wants to wait for.
+        impl_->stop_outgoing(now);
+        impl_->start_outgoing(now);
     }
     impl_->settle(now);
 }

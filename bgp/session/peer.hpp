@@ -225,7 +225,8 @@ class Peer {
     /// first: that is drain's business.
     void stop(wire::Cease subcode, std::string_view message, Instant now);
     /// Ends the session with this Cease and reconnects (operator reset 6/4, BFD down 6/10,
-    /// configuration 6/6, resources 6/8). Without a session: ends the back-off.
+    /// configuration 6/6, resources 6/8). Without a connection: an attempt under way starts anew, a
+    /// pause or back-off ends.
     void reset(wire::Cease subcode, std::string_view message, Instant now);
     /// Sends all routes again (`reset --soft`), bracketed when enhanced route refresh was
     /// negotiated.

@@ -173,10 +173,14 @@ bool Peer::Impl::offers_capabilities(Instant now) const {
 }
 
 void Peer::Impl::on_attempt_failed(Slot slot, const std::string& reason, Instant now) {
-    const bool is_beaten = session(Slot::Incoming).state() >= SessionState::OpenConfirm;
+    const bool is_beaten = other(slot).state() >= SessionState::OpenConfirm;
     if (slot == Slot::Outgoing && (is_beaten || config_.passive)) {
         stop_outgoing(now); // `passive` may have come with a reload while this one was open
+        connect_pause_.forget();
         return;
+    }
+    if (is_beaten) {
+        return; // the other connection is the session, or about to be
     }
     std::string text = (slot == Slot::Outgoing ? "connection failed: " : "inbound connection: ");
     text += reason.empty() ? "closed" : reason;
@@ -192,7 +196,10 @@ void Peer::Impl::on_attempt_failed(Slot slot, const std::string& reason, Instant
 void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
     const bool is_lost_collision =
         ending.notification && is_collision(*ending.notification) && other(slot).has_connection();
-    if (!is_lost_collision) {
+    // The other connection is the session, or about to be: whatever ended this one is no news.
+    const bool is_redundant =
+        ending.was != SessionState::Established && other(slot).state() >= SessionState::OpenConfirm;
+    if (!is_lost_collision && !is_redundant) {
         const std::string line = diagnostics_.ended(ending, now);
         if (ending.was == SessionState::Established) {
             diagnostics_.event(PeerDown{line});
@@ -209,12 +216,14 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
             diagnostics_.event(PathsChanged{});
         }
     }
-    consider_fallback(ending, now);
+    if (!is_redundant) {
+        consider_fallback(ending, now);
+    }
     if (!is_started_) {
         return;
     }
-    const Duration pause = is_lost_collision ? connect_pause(now) : pause_after(ending, now);
     if (other(slot).state() < SessionState::OpenConfirm) {
+        const Duration pause = is_lost_collision ? connect_pause(now) : pause_after(ending, now);
         stop_outgoing(now);
         if (!config_.passive && !session(Slot::Outgoing).has_connection()) {
             idle_hold_ = now + pause;
@@ -226,6 +235,9 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
 }
 
 Duration Peer::Impl::pause_after(const Ending& ending, Instant now) {
+    if (ending.is_protocol_error) {
+        return jitter_(backoff_.next());
+    }
     if (!ending.notification || is_not_ready(ending)) {
         return connect_pause(now);
     }
@@ -240,9 +252,12 @@ Duration Peer::Impl::pause_after(const Ending& ending, Instant now) {
                : wait;
 }
 
-/// RFC 5492 §3: a router that refuses optional parameters may know none.
+/// RFC 5492 §3: a router that refuses optional parameters may know none. It may have sent its own
+/// OPEN before it read ours: then we are in OpenConfirm.
 void Peer::Impl::consider_fallback(const Ending& ending, Instant now) {
-    if (ending.was != SessionState::OpenSent || !ending.notification || ending.sent ||
+    const bool was_opening =
+        ending.was == SessionState::OpenSent || ending.was == SessionState::OpenConfirm;
+    if (!was_opening || !ending.notification || ending.sent ||
         !is(*ending.notification, code_open_error, subcode_unsupported_parameter) ||
         !offers_capabilities(now) || !can_go_without_capabilities(config_, speaker_)) {
         return;

@@ -153,7 +153,8 @@ void Session::in_open_sent(Event event, const Cause& cause, Instant now) {
     case Event::NotifMsg:
         // DEVIATION RFC 4271 §8.2.2: event 25 is no FSM error here, for a NOTIFICATION is never
         // answered (§6.4).
-        end_silently({state_, cause.reason, cause.notification, false}, true, now);
+        end_silently(
+            {state_, cause.reason, cause.notification, false, cause.is_protocol_error}, true, now);
         break;
     case Event::KeepAliveMsg:
         unexpected(wire::MessageType::Keepalive, now);
@@ -197,7 +198,8 @@ void Session::in_open_confirm(Event event, const Cause& cause, Instant now) {
         break;
     case Event::NotifMsgVerErr:
     case Event::NotifMsg:
-        end_silently({state_, cause.reason, cause.notification, false}, true, now);
+        end_silently(
+            {state_, cause.reason, cause.notification, false, cause.is_protocol_error}, true, now);
         break;
     case Event::KeepAliveMsg:
         establish(now);
@@ -248,7 +250,8 @@ void Session::in_established(Event event, const Cause& cause, Instant now) {
         break;
     case Event::NotifMsgVerErr:
     case Event::NotifMsg:
-        end_silently({state_, cause.reason, cause.notification, false}, true, now);
+        end_silently(
+            {state_, cause.reason, cause.notification, false, cause.is_protocol_error}, true, now);
         break;
     case Event::KeepAliveMsg:
     case Event::UpdateMsg:

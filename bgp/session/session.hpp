@@ -26,6 +26,7 @@ struct Ending {
     std::string reason;                             ///< one line for the operator
     std::optional<wire::Notification> notification; ///< none: transport or timeout
     bool sent = false;                              ///< the notification came from us
+    bool is_protocol_error = false;                 ///< of the peer, without a notification
 };
 
 /// What a session needs of its peer.

@@ -63,7 +63,10 @@ void Session::back_to_active(const Cause& cause, Instant now) {
 void Session::confirm_open(Instant now) {
     state_ = SessionState::OpenConfirm;
     send_keepalive(now);
-    restart_hold(now);
+    if (negotiated_.hold_time.count() > 0) {
+        restart_hold(now);
+    }
+    // Otherwise open_hold runs on: a router that falls silent now would keep this place for ever.
 }
 
 void Session::establish(Instant now) {
@@ -74,10 +77,13 @@ void Session::establish(Instant now) {
 }
 
 void Session::hold_timer_expired(Instant now) {
-    const std::string reason = state_ == SessionState::OpenSent
-                                   ? "no OPEN within open_hold"
-                                   : "nothing received within the hold time";
-    end_with({.code = code_hold_timer_expired, .subcode = 0, .data = {}}, reason, now);
+    std::string reason = "nothing received within the hold time";
+    if (state_ == SessionState::OpenSent) {
+        reason = "no OPEN within open_hold";
+    } else if (negotiated_.hold_time.count() == 0) {
+        reason = "no KEEPALIVE within open_hold";
+    }
+    end_with({.code = code_hold_timer_expired, .subcode = 0, .data = {}}, std::move(reason), now);
 }
 
 void Session::unexpected(wire::MessageType type, Instant now) {

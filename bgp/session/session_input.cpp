@@ -50,7 +50,8 @@ void Session::header_error(std::span<const std::uint8_t> stream,
         stream[type_offset] == std::to_underlying(wire::MessageType::Notification)) {
         // RFC 4271 §6.4: an error in a NOTIFICATION is never answered.
         const Cause cause{.notification = std::nullopt,
-                          .reason = "malformed NOTIFICATION received"};
+                          .reason = "malformed NOTIFICATION received",
+                          .is_protocol_error = true};
         handle(Event::NotifMsg, cause, now);
         return;
     }
@@ -143,6 +144,7 @@ void Session::notification_received(const wire::Frame& frame, Instant now) {
     Cause cause{.notification = wire::decode_notification(frame.body), .reason = {}};
     if (!cause.notification) {
         cause.reason = "malformed NOTIFICATION received";
+        cause.is_protocol_error = true;
         handle(Event::NotifMsg, cause, now);
         return;
     }

@@ -149,6 +149,20 @@ def damped_own(stage):
         ended = time.monotonic()
 
 
+@case("RFC 4271 §8.1.1: a peer that sends a malformed NOTIFICATION is tried after 1 and 2 s",
+      dials=True, slow=True)
+def damped_silently(stage):
+    ended = None
+    for pause in (None, 1, 2):
+        connection = stage.established(stage.accept(8))
+        if pause:
+            waited = connection.opened_at - ended
+            require(0.74 * pause <= waited <= 1.0 * pause + 0.7, f"{waited:.2f} s, not {pause}")
+        connection.send(message(octets.NOTIFICATION, u8(6)))
+        connection.expect_end()
+        ended = time.monotonic()
+
+
 @case("An inbound connection of the peer ends its back-off", dials=True)
 def inbound_ends_wait(stage):
     for _ in range(2):
@@ -182,19 +196,41 @@ def unknown_source(stage):
     connection.expect_end()
 
 
-@case("RFC 5492 §3: after Unsupported Optional Parameter the next OPEN has none",
-      peer={"families": ["ipv4"]}, dials=True)
-def fallback(stage):
-    connection = stage.open_sent(stage.accept())
-    connection.send(notification(2, 4))
+def refuses_parameters(stage, connection, has_opened):
+    """A router without parameters, which may have sent its own OPEN before it read ours."""
+    connection = stage.open_sent(connection)
+    if has_opened:
+        connection.send(stage.open_message(parameters=u8(0)) + notification(2, 4))
+    else:
+        connection.send(notification(2, 4))
     connection.expect_end()
-    connection = stage.accept(8)
+
+
+def comes_up_without_parameters(stage, connection):
     body = connection.expect_open().body
     require(body[9:] == b"\0", body.hex())
     connection.send(stage.open_message(parameters=u8(0)), KEEPALIVE_MESSAGE)
     connection.expect_keepalive()
     route = connection.updates_until_end_of_rib((IPV4,))
     require(octets.as_path(65010, width=2) in route[0], route[0].hex())
+
+
+@rows([
+    ("RFC 5492 §3: after Unsupported Optional Parameter the next OPEN has none", False),
+    ("RFC 5492 §3: the same after an OPEN of the router in the same segment", True),
+], peer={"families": ["ipv4"]}, dials=True)
+def fallback(stage, has_opened):
+    refuses_parameters(stage, stage.accept(), has_opened)
+    comes_up_without_parameters(stage, stage.accept(8))
+
+
+@rows([
+    ("RFC 5492 §3: after Unsupported Optional Parameter an inbound connection gets none", False),
+    ("RFC 5492 §3: an inbound connection gets none either after an OPEN in the same segment", True),
+], peer={"families": ["ipv4"]})
+def inbound_fallback(stage, has_opened):
+    refuses_parameters(stage, stage.dial(), has_opened)
+    comes_up_without_parameters(stage, stage.dial())
 
 
 @case("RFC 5492 §3: a speaker that needs capabilities goes on offering them", dials=True)

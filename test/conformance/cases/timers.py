@@ -32,6 +32,18 @@ def no_keepalive(stage):
     require_between(2.8, time.monotonic() - begin, 3 + SLACK, "hold time")
 
 
+@case("RFC 4271 §8.2.2: with hold time 0 OpenConfirm ends with 4/0 at open_hold, Established never",
+      peer={"open_hold": "10s"}, slow=True)
+def no_keepalive_without_hold(stage):
+    connection = stage.open_confirm(hold_time=0)
+    begin = connection.opened_at
+    connection.expect_notification(4, 0, b"", 20)
+    require_between(9.7, time.monotonic() - begin, 10 + SLACK, "open hold")
+    connection = stage.established(hold_time=0)
+    connection.expect_quiet(12, keepalives=False)
+    stage.barrier(connection)
+
+
 @case("RFC 4271 §6.5: silence in Established ends with 4/0 at the hold time, not before")
 def silence(stage):
     connection = stage.established(hold_time=3)

@@ -2,6 +2,9 @@
 // Two connections of one peer (RFC 4271 §6.8, RFC 6286 §2.3, RFC 4724 §5; PROTOCOL C01 to C05).
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <vector>
+
 #include "test/unit/bgp/session/bench.hpp"
 
 using namespace anyvip;
@@ -172,9 +175,79 @@ TEST_CASE("our own connection that fails beside a good inbound one is not dialle
     bench.say(raw::open(Bench::usual_open()), Slot::Incoming);
     bench.hang_up(Slot::Outgoing);
     bench.say(raw::keepalive(), Slot::Incoming);
-    bench.advance(5s);
+    for (int i = 0; i < 100; ++i) {
+        bench.advance(5s);
+        bench.say(raw::keepalive(), Slot::Incoming);
+    }
     CHECK(bench.connects.size() == 1);
     CHECK(bench.state() == SessionState::Established);
+    bench.hang_up(Slot::Incoming);
+    bench.advance(250ms); // the pauses have not grown since
+    CHECK(bench.connects.size() == 2);
+}
+
+namespace {
+
+/// Ways in which a second connection ends that has not got beyond OpenSent.
+const std::vector<std::function<void(Bench&, Slot)>> ways_to_end{
+    [](Bench& bench, Slot slot) { bench.hang_up(slot); },
+    [](Bench& bench, Slot slot) { bench.say(raw::notification(6, 5), slot); },
+    [](Bench& bench, Slot slot) { bench.say(raw::notification(2, 4), slot); },
+    [](Bench& bench, Slot slot) { bench.say(raw::keepalive(), slot); }, // FSM error 5/1 of ours
+    [](Bench& bench, Slot slot) {                                       // open_hold
+        const Slot healthy = slot == Slot::Outgoing ? Slot::Incoming : Slot::Outgoing;
+        for (int i = 0; i < 48; ++i) {
+            bench.advance(5s);
+            bench.say(raw::keepalive(), healthy);
+        }
+    },
+};
+
+/// The session goes on as if nothing had been; when it ends, the back-off is still at its begin.
+void check_unharmed(Bench& bench, Slot healthy) {
+    CHECK(bench.state() == SessionState::Established);
+    CHECK(bench.events.empty());
+    CHECK_FALSE(bench.peer.status().last_error);
+    CHECK_FALSE(bench.peer.status().next_attempt);
+    CHECK(bench.peer.accepts_inbound() == (healthy == Slot::Outgoing));
+    const std::size_t attempts = bench.connects.size();
+    bench.say(raw::notification(6, 6), healthy);
+    bench.advance(1s);
+    CHECK(bench.connects.size() == attempts + 1);
+    bench.accept();
+    CHECK(bench.messages().back().body.at(9) != 0); // capabilities are offered
+}
+
+bgp::PeerConfig ipv4_config() {
+    auto config = usual_config();
+    config.families = {true, false};
+    return config;
+}
+
+} // namespace
+
+TEST_CASE("however a second inbound connection ends, the Established one bears no mark of it") {
+    for (const auto& end : ways_to_end) {
+        Bench bench(ipv4_config());
+        bench.establish();
+        bench.dial();
+        end(bench, Slot::Incoming);
+        check_unharmed(bench, Slot::Outgoing);
+    }
+}
+
+TEST_CASE("however our own second connection ends, the Established one bears no mark of it") {
+    for (const auto& end : ways_to_end) {
+        Bench bench(ipv4_config());
+        bench.start();
+        bench.accept();
+        bench.dial();
+        bench.say(raw::join({raw::open(Bench::usual_open()), raw::keepalive()}), Slot::Incoming);
+        CHECK(bench.events == Lines{"up"});
+        bench.events.clear();
+        end(bench, Slot::Outgoing);
+        check_unharmed(bench, Slot::Incoming);
+    }
 }
 
 TEST_CASE("a stopped peer refuses inbound connections with Cease 6/5") {

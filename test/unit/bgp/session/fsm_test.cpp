@@ -174,6 +174,22 @@ TEST_CASE("F12: a router that refuses our OPEN is tried after 1 s doubling to 60
     }
 }
 
+TEST_CASE("F12: a NOTIFICATION that cannot be read is a protocol error, and backed off from") {
+    Bench bench;
+    bench.start();
+    for (const Duration full : {1s, 2s, 4s, 8s}) {
+        bench.establish();
+        bench.say(raw::message(3, raw::hex("06")));
+        CHECK(bench.heard().empty());
+        CHECK(bench.events.back() == "down: malformed NOTIFICATION received");
+        const Instant before = bench.now;
+        bench.advance(*bench.peer.next_deadline() - bench.now);
+        REQUIRE(bench.is_connecting);
+        CHECK(bench.now - before >= full * 3 / 4);
+        CHECK(bench.now - before <= full);
+    }
+}
+
 TEST_CASE("F12: the back-off is forgotten after 60 s Established") {
     Bench bench;
     bench.start();
@@ -311,6 +327,41 @@ TEST_CASE("a reset during the back-off ends the wait") {
     bench.peer.reset(bgp::wire::Cease::AdministrativeReset, "", bench.now);
     bench.settle();
     CHECK(bench.is_connecting);
+}
+
+TEST_CASE("a reset while dialling gives the attempt up and dials anew: its key may be another") {
+    Bench bench;
+    bench.start();
+    bench.peer.reset(bgp::wire::Cease::OtherConfigurationChange, "", bench.now);
+    const auto actions = bench.peer.take_actions();
+    REQUIRE(actions.size() == 2);
+    CHECK(std::holds_alternative<bgp::AbortConnectAction>(actions[0]));
+    CHECK(std::holds_alternative<bgp::ConnectAction>(actions[1]));
+    CHECK(bench.state() == SessionState::Connect);
+}
+
+TEST_CASE("a reset between two attempts dials at once, and never for a passive or stopped peer") {
+    Bench bench;
+    bench.start();
+    bench.refuse();
+    CHECK(bench.state() == SessionState::Active);
+    bench.peer.reset(bgp::wire::Cease::AdministrativeReset, "", bench.now);
+    bench.settle();
+    CHECK(bench.connects.size() == 2);
+    bench.peer.stop(bgp::wire::Cease::AdministrativeShutdown, "", bench.now);
+    bench.peer.reset(bgp::wire::Cease::AdministrativeReset, "", bench.now);
+    bench.settle();
+    CHECK(bench.connects.size() == 2);
+    CHECK_FALSE(bench.peer.next_deadline());
+
+    auto config = usual_config();
+    config.passive = true;
+    Bench passive(config);
+    passive.start();
+    passive.peer.reset(bgp::wire::Cease::AdministrativeReset, "", passive.now);
+    passive.settle();
+    CHECK(passive.connects.empty());
+    CHECK(passive.peer.accepts_inbound());
 }
 
 TEST_CASE("a header error is answered with 1/x in every state, one in a NOTIFICATION never") {

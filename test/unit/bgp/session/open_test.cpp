@@ -197,6 +197,31 @@ TEST_CASE("O22: after 2/4 the next OPENs go without parameters for ten minutes")
     CHECK(bench.messages().back().body.at(9) != 0);
 }
 
+TEST_CASE("O22: the same after an OPEN of the router, in one segment, on either connection") {
+    auto config = usual_config();
+    config.families = {true, false};
+    auto fields = Bench::usual_open();
+    fields.has_parameters = false;
+    const auto talk = raw::join({raw::open(fields), raw::notification(2, 4)});
+    for (const auto slot : {bgp::Slot::Outgoing, bgp::Slot::Incoming}) {
+        Bench bench(config);
+        bench.start();
+        if (slot == bgp::Slot::Outgoing) {
+            bench.accept();
+        } else {
+            bench.dial();
+        }
+        bench.say(talk, slot);
+        CHECK(bench.heard(slot) == Lines{"OPEN"});
+        bench.advance(1s);
+        REQUIRE(bench.is_connecting);
+        bench.accept();
+        CHECK(bench.messages().at(0).body.at(9) == 0);
+        bench.say(raw::join({raw::open(fields), raw::keepalive()}));
+        CHECK(bench.state() == bgp::SessionState::Established);
+    }
+}
+
 TEST_CASE("O22: a peer that needs capabilities never goes without") {
     Bench bench; // both families
     bench.start();

@@ -100,6 +100,31 @@ TEST_CASE("O07: hold time 0 means no KEEPALIVE, no hold timer, no send hold time
     CHECK(bench.heard().empty());
 }
 
+TEST_CASE("O07: with hold time 0 open_hold ends a wait in OpenConfirm, on either connection") {
+    auto fields = Bench::usual_open();
+    fields.hold_time = 0;
+    for (const auto slot : {bgp::Slot::Outgoing, bgp::Slot::Incoming}) {
+        Bench bench;
+        bench.start();
+        if (slot == bgp::Slot::Outgoing) {
+            bench.accept();
+        } else {
+            bench.dial();
+        }
+        bench.advance(100s);
+        bench.say(raw::open(fields), slot);
+        bench.advance(139s);
+        CHECK(bench.state() == SessionState::OpenConfirm);
+        CHECK(bench.heard(slot) == Lines{"OPEN", "KEEPALIVE"});
+        bench.advance(1s);
+        CHECK(bench.heard(slot) == Lines{"NOTIFICATION 4/0"});
+        CHECK(bench.peer.status().last_error->message == "no KEEPALIVE within open_hold");
+        CHECK(bench.peer.accepts_inbound());
+        bench.advance(1s);
+        CHECK(bench.is_connecting);
+    }
+}
+
 TEST_CASE("a sent UPDATE stands for a KEEPALIVE") {
     Bench bench;
     bench.establish();
