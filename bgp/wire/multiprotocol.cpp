@@ -90,6 +90,7 @@ void read_mp_reach(UpdateJudge& judge, const Attribute& attribute) {
     }
     const auto family = negotiated_family(code, judge.context);
     if (!family) {
+        judge.has_empty_reach = reader.empty();
         judge.note(errors::family_not_negotiated(code));
         return;
     }
@@ -100,6 +101,7 @@ void read_mp_reach(UpdateJudge& judge, const Attribute& attribute) {
             code);
         return;
     }
+    judge.has_empty_reach = reader.empty();
     judge.update.mp_announced = checked_routes(judge, attribute, *family, reader.rest());
     const NextHop parsed = parse_next_hop(next_hop);
     if (!is_usable(parsed.address)) {

@@ -208,8 +208,10 @@ Update decode_update(Octets body, const DecodeContext& context) {
     judge_missing(judge, walk);
 
     // RFC 7606 §5.2: without any reachable route there is nothing to treat as withdrawn, and no
-    // trust that the routes were found.
-    const bool has_reachable = !fields->nlri.empty() || walk.has(AttributeType::MpReachNlri);
+    // trust that the routes were found. An MP_REACH_NLRI that is malformed, or of a family that we
+    // do not know, may hold some.
+    const bool has_reachable =
+        !fields->nlri.empty() || (walk.has(AttributeType::MpReachNlri) && !judge.has_empty_reach);
     if (!has_reachable && walk.has_other_than_unreach() && update.verdict > Severity::Discard &&
         update.verdict < Severity::Reset) {
         judge.escalate();

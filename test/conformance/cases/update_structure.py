@@ -54,6 +54,10 @@ RESETS = [
      update(attributes=attribute(8, b"", TRANSITIVE)), 5, attribute(8, b"", TRANSITIVE)),
     ("RFC 7606 §5.2: a bad ORIGIN beside withdrawn routes alone is 3/6",
      update(withdrawn=nlri("203.0.113.0/24"), attributes=BAD_ORIGIN), 6, BAD_ORIGIN),
+    ("RFC 7606 §5.2: a bad ORIGIN beside an MP_REACH_NLRI without routes is 3/6",
+     update(attributes=reach(b"", HOP6) + BAD_ORIGIN + octets.as_path(65001)), 6, BAD_ORIGIN),
+    ("RFC 7606 §5.2: a bad ORIGIN beside an empty MP_REACH_NLRI of a foreign family is 3/6",
+     update(attributes=reach(b"", b"", (25, 70)) + BAD_ORIGIN), 6, BAD_ORIGIN),
     ("RFC 7606 §5.2: an attribute beyond the field without routes is 3/1",
      update(attributes=u8(WELL_KNOWN, 1, 9)), 1, None),
     ("RFC 7606 §7.11: MP_REACH_NLRI too short to name its family is 3/9",
@@ -249,6 +253,13 @@ def both_errors(stage):
     connection.send(announce6(stage))
     stage.barrier(connection)
     require(not stage.paths(), str(stage.paths()))
+
+
+@case("RFC 7606 §5.2: routes of a foreign family are routes, the session goes on")
+def foreign_routes(stage):
+    connection = session(stage)
+    connection.send(update(attributes=reach(b"\xff", b"", (25, 70)) + BAD_ORIGIN))
+    stage.barrier(connection)
 
 
 @rows([

@@ -99,6 +99,22 @@ TEST_CASE("U15: RFC 7606 §5.2: an error in attributes that have no routes reset
     CHECK(judge(join({bad_origin, bad_reach}), "").update.verdict == Severity::AfiSafiDisable);
 }
 
+TEST_CASE("U15: RFC 7606 §5.2: an MP_REACH_NLRI counts as reachable routes only when it has some") {
+    constexpr std::string_view no_routes =
+        "80 0e 15 0002 01 10 20010db8000000000000000000000001 00 ";
+    constexpr std::string_view foreign_without = "80 0e 05 0019 46 00 00 ";
+    constexpr std::string_view foreign_with = "80 0e 06 0019 46 00 00 ff ";
+    for (const std::string_view reach : {no_routes, foreign_without}) {
+        const auto [body, update] = judge(join({reach, bad_origin}), "");
+        CHECK(update.verdict == Severity::Reset);
+        CHECK(to_text(update.errors.front()) == "3/6 reset origin 40010103");
+        CHECK(judge(join({reach, bad_origin, rest_of_mandatory}), route).update.verdict ==
+              Severity::TreatAsWithdraw);
+        CHECK(judge(join({reach, "40 01 01 00"}), "").update.verdict == Severity::None);
+    }
+    CHECK(judge(join({foreign_with, bad_origin}), "").update.verdict == Severity::TreatAsWithdraw);
+}
+
 TEST_CASE("A disabled family shows no routes, the other one keeps its own") {
     const auto [body, update] = judge(join({mandatory, bad_reach}), route);
     CHECK(update.disabled == Family::Ipv6);
