@@ -5,24 +5,25 @@
 #include <algorithm>
 #include <utility>
 
+#include "bgp/limits.hpp"
+
 namespace anyvip::bgp {
 
 namespace {
 
-constexpr std::size_t max_paths_of_prefix = 64;
-constexpr std::size_t max_as_numbers = 64;
-
 /// RFC 6793 §4.2.3: a two-octet AS_PATH is longer than the AS4_PATH by what older speakers added
-/// in front; an AS4_PATH that is longer is ignored.
+/// in front; an AS4_PATH that is longer is ignored. Lengths are compared whole, and only then is
+/// cut what is kept. No sets are left here: a route with one is treated as withdrawn.
 std::vector<Asn> as_path_of(const wire::Update& update, bool four_octet_asn) {
-    std::vector<Asn> path = wire::as_numbers(update.as_path, four_octet_asn, max_as_numbers);
-    if (four_octet_asn || update.as4_path.empty()) {
-        return path;
+    if (four_octet_asn || update.as4_path.empty() || update.as4_path_length > update.path_length) {
+        return wire::as_numbers(update.as_path, four_octet_asn, limits::as_numbers);
     }
-    const std::vector<Asn> tail = wire::as_numbers(update.as4_path, true, max_as_numbers);
-    if (tail.size() <= path.size()) {
-        std::ranges::copy(tail, path.end() - static_cast<std::ptrdiff_t>(tail.size()));
-    }
+    const std::size_t added = update.path_length - update.as4_path_length;
+    std::vector<Asn> path =
+        wire::as_numbers(update.as_path, false, std::min(added, limits::as_numbers));
+    const std::vector<Asn> tail =
+        wire::as_numbers(update.as4_path, true, limits::as_numbers - path.size());
+    path.insert(path.end(), tail.begin(), tail.end());
     return path;
 }
 
@@ -108,7 +109,7 @@ bool Paths::announce(const wire::Update& update,
             continue;
         }
         auto& known = paths_[nlri->prefix];
-        if (known.size() >= max_paths_of_prefix && !known.contains(nlri->path_id)) {
+        if (known.size() >= limits::paths_of_prefix && !known.contains(nlri->path_id)) {
             continue;
         }
         if (!path) {

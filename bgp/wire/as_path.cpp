@@ -10,6 +10,11 @@ namespace anyvip::bgp::wire {
 
 namespace {
 
+bool is_confederation(std::uint8_t type) {
+    return type == static_cast<std::uint8_t>(SegmentType::ConfedSequence) ||
+           type == static_cast<std::uint8_t>(SegmentType::ConfedSet);
+}
+
 Asn read_asn(Reader& reader, bool four_octet_asn) {
     return Asn{four_octet_asn ? reader.u32() : reader.u16()};
 }
@@ -67,9 +72,12 @@ std::vector<Asn>
 as_numbers(std::span<const std::uint8_t> as_path, bool four_octet_asn, std::size_t limit) {
     std::vector<Asn> numbers;
     for (Reader reader(as_path); !reader.empty();) {
-        reader.u8();
+        const std::uint8_t type = reader.u8();
         const std::size_t count = reader.u8();
         Reader segment = reader.sub(count * (four_octet_asn ? 4U : 2U));
+        if (is_confederation(type)) {
+            continue;
+        }
         while (!segment.empty()) {
             if (numbers.size() == limit) {
                 return numbers;

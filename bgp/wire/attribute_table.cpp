@@ -104,8 +104,13 @@ void read_aggregator(UpdateJudge& judge, const Attribute& attribute) {
         return;
     }
     Reader reader(attribute.value);
-    if ((four_octet_asn ? reader.u32() : reader.u16()) == 0) {
+    const Asn asn{four_octet_asn ? reader.u32() : reader.u16()};
+    if (asn.value == 0) {
         judge.note(errors::malformed_aggregator(attribute, "AS 0"));
+    } else if (attribute.is(AttributeType::As4Aggregator)) {
+        judge.has_as4_aggregator = true;
+    } else if (!four_octet_asn && asn != as_trans) {
+        judge.has_plain_aggregator = true;
     }
 }
 
@@ -114,13 +119,22 @@ void read_as4_path(UpdateJudge& judge, const Attribute& attribute) {
     const PathCheck path = check_path(attribute.value, true);
     if (!path.problem.empty()) {
         judge.note(errors::malformed_as4_path(attribute, path.problem));
-    } else if (path.has_confederation) {
-        judge.note(errors::malformed_as4_path(attribute, "confederation segment"));
-    } else if (path.has_zero) {
-        judge.note(errors::malformed_as4_path(attribute, "AS 0 in the path"));
-    } else {
-        judge.update.as4_path = attribute.value;
+        return;
     }
+    if (path.has_zero) {
+        judge.note(errors::malformed_as4_path(attribute, "AS 0 in the path"));
+        return;
+    }
+    if (path.has_set) {
+        judge.note(errors::set_in_as_path(attribute)); // RFC 9774 §3 names AS4_PATH too
+    }
+    if (path.has_confederation) {
+        // RFC 6793 §6: these segments go, what is left counts.
+        // DEVIATION RFC 9774 §3: so does an AS_CONFED_SET; the route is not treated as withdrawn.
+        judge.note(errors::confederation_in_as4_path(attribute));
+    }
+    judge.update.as4_path = attribute.value;
+    judge.update.as4_path_length = path.length;
 }
 
 void read_communities(UpdateJudge& judge, const Attribute& attribute) {

@@ -262,6 +262,14 @@ Error malformed_as4_path(const Attribute& attribute, std::string_view detail) {
     return attribute_error(9, Severity::Discard, "as4-path", attribute, detail);
 }
 
+Error confederation_in_as4_path(const Attribute& attribute) {
+    return attribute_error(9,
+                           Severity::Discard,
+                           "as4-path-confederation",
+                           attribute,
+                           "confederation segments are left out");
+}
+
 Error as4_from_four_octet_speaker(const Attribute& attribute) {
     return attribute_error(9,
                            Severity::Discard,

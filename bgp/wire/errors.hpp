@@ -70,6 +70,8 @@ namespace anyvip::bgp::wire::errors {
 [[nodiscard]] Error malformed_aggregator(const Attribute& attribute, std::string_view detail);
 /// RFC 6793 §6
 [[nodiscard]] Error malformed_as4_path(const Attribute& attribute, std::string_view detail);
+/// RFC 6793 §6: segments that must not be there; the others count.
+[[nodiscard]] Error confederation_in_as4_path(const Attribute& attribute);
 /// RFC 6793 §4.1: AS4_PATH and AS4_AGGREGATOR do not exist between four-octet speakers.
 [[nodiscard]] Error as4_from_four_octet_speaker(const Attribute& attribute);
 /// RFC 7606 §7.5, §7.9, §7.10: attributes of iBGP that came from an external peer.

@@ -142,7 +142,10 @@ struct Update {
     std::uint32_t path_length = 0; ///< AS_PATH length as for path selection: an AS_SET counts one
     std::span<const std::uint8_t>
         as_path; ///< raw segments, structure checked; AS numbers of 4 or 2 octets by session
-    std::span<const std::uint8_t> as4_path;             ///< AS4_PATH of a two-octet peer, checked
+    /// AS4_PATH of a two-octet peer, checked; empty when it is to be ignored. `as_numbers` leaves
+    /// out its confederation segments.
+    std::span<const std::uint8_t> as4_path;
+    std::uint32_t as4_path_length = 0;                  ///< counted as `path_length` is
     std::span<const std::uint8_t> communities;          ///< raw, multiple of 4
     std::span<const std::uint8_t> extended_communities; ///< raw, multiple of 8
     std::span<const std::uint8_t> large_communities;    ///< raw, multiple of 12

@@ -206,6 +206,11 @@ Update decode_update(Octets body, const DecodeContext& context) {
         update.announced = *announced;
     }
     judge_missing(judge, walk);
+    if (judge.has_plain_aggregator && judge.has_as4_aggregator) {
+        // RFC 6793 §4.2.3: a two-octet speaker has aggregated since; both AS4_* are of before.
+        update.as4_path = {};
+        update.as4_path_length = 0;
+    }
 
     // RFC 7606 §5.2: without any reachable route there is nothing to treat as withdrawn, and no
     // trust that the routes were found. An MP_REACH_NLRI that is malformed, or of a family that we

@@ -15,6 +15,7 @@ from ..octets import (
     ip,
     nlri,
     reach,
+    segment,
     u8,
     u16,
     u32,
@@ -418,6 +419,31 @@ def merged(stage):
     stage.barrier(connection)
     shown = stage.paths()[f"{stage.node.vip4}/32"]["as_path"]
     require(shown == [65001, 4200000009, 65003], str(shown))
+
+
+TRANS_PATH = octets.as_path(65001, 23456, width=2)
+REAL = segment(4200000009)
+AS4_AGGREGATOR = attribute(18, u32(4200000009, 1), TRANSITIVE)
+
+
+@rows([
+    ("RFC 6793 §6: a confederation sequence in AS4_PATH is left out, the rest is merged",
+     {17: attribute(17, segment(65009, kind=3) + REAL, TRANSITIVE)}, 4200000009),
+    ("RFC 6793 §6: a confederation set in AS4_PATH is left out, the rest is merged",
+     {17: attribute(17, REAL + segment(65009, kind=4), TRANSITIVE)}, 4200000009),
+    ("RFC 6793 §4.2.3: with an AGGREGATOR of another AS than AS_TRANS AS4_PATH is ignored",
+     {7: attribute(7, u16(65002) + u32(1), TRANSITIVE), 17: attribute(17, REAL, TRANSITIVE),
+      18: AS4_AGGREGATOR}, 23456),
+    ("RFC 6793 §4.2.3: with an AGGREGATOR of AS_TRANS AS4_PATH is merged",
+     {7: attribute(7, u16(23456) + u32(1), TRANSITIVE), 17: attribute(17, REAL, TRANSITIVE),
+      18: AS4_AGGREGATOR}, 4200000009),
+])
+def merged_after(stage, changes, last):
+    connection = session(stage, two_octet=True)
+    connection.send(announcement(stage, {2: TRANS_PATH} | changes))
+    stage.barrier(connection)
+    shown = stage.paths()[f"{stage.node.vip4}/32"]["as_path"]
+    require(shown == [65001, last], str(shown))
 
 
 @case("RFC 6793 §4.2.3: an AS4_PATH longer than AS_PATH is ignored")

@@ -107,6 +107,80 @@ TEST_CASE("RFC 6793 §4.2.3: the AS4_PATH of a two-octet speaker fills in the re
     CHECK(router.paths.all().at(vip).at(0).as_path == std::vector{Asn{65001}, Asn{4200000001}});
 }
 
+namespace {
+
+/// The path that is understood of an AS_PATH of two-octet numbers and what comes with it.
+std::vector<Asn> merged(const raw::Octets& as_path, const raw::Octets& more) {
+    Router router;
+    router.context.four_octet_asn = false;
+    router.say(
+        {}, raw::join({raw::hex("40010100"), as_path, raw::hex("4003040a00000c"), more}), nlri);
+    return router.paths.all().contains(vip) ? router.paths.all().at(vip).at(0).as_path
+                                            : std::vector<Asn>{};
+}
+
+/// 65001, then AS_TRANS.
+const raw::Octets hidden_path = raw::hex("4002060202 fde9 5ba0");
+const raw::Octets as4_path = raw::hex("c011060201 fa56ea01"); // 4200000001
+const std::vector real_path{Asn{65001}, Asn{4200000001}};
+const std::vector shown_path{Asn{65001}, as_trans};
+
+/// An attribute with an extended length that holds one AS_SEQUENCE of these numbers.
+raw::Octets long_path(std::uint8_t flags,
+                      std::uint8_t type,
+                      std::size_t width,
+                      std::uint32_t first,
+                      std::size_t count) {
+    raw::Octets value = raw::hex("02");
+    value.push_back(static_cast<std::uint8_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto number = width == 2 ? raw::u16(first + i) : raw::u32(first + i);
+        value.insert(value.end(), number.begin(), number.end());
+    }
+    return raw::join({raw::u8(flags | 0x10U), raw::u8(type), raw::u16(value.size()), value});
+}
+
+} // namespace
+
+TEST_CASE("RFC 6793 §6: confederation segments of an AS4_PATH are left out, the rest is merged") {
+    CHECK(merged(hidden_path, raw::hex("c0110c 0301 0000fdf3 0201 fa56ea01")) == real_path);
+    CHECK(merged(hidden_path, raw::hex("c0110c 0201 fa56ea01 0401 0000fdf3")) == real_path);
+    CHECK(merged(hidden_path, raw::hex("c01106 0301 0000fdf3")) == shown_path);
+}
+
+TEST_CASE("RFC 9774 §3: a route with an AS_SET in its AS4_PATH is treated as withdrawn") {
+    CHECK(merged(hidden_path, raw::hex("c0110c 0101 0000fdf3 0201 fa56ea01")).empty());
+}
+
+TEST_CASE("RFC 6793 §4.2.3: an AGGREGATOR other than AS_TRANS makes AS4_PATH be ignored") {
+    const raw::Octets as4_aggregator = raw::hex("c01208 fa56ea01 0a000001");
+    const raw::Octets plain = raw::hex("c00706 fde9 0a000001");
+    const raw::Octets as_trans_aggregator = raw::hex("c00706 5ba0 0a000001");
+    CHECK(merged(hidden_path, raw::join({plain, as4_path, as4_aggregator})) == shown_path);
+    CHECK(merged(hidden_path, raw::join({as4_aggregator, as4_path, plain})) == shown_path);
+    CHECK(merged(hidden_path, raw::join({plain, as4_path})) == real_path);
+    CHECK(merged(hidden_path, raw::join({as_trans_aggregator, as4_path, as4_aggregator})) ==
+          real_path);
+}
+
+TEST_CASE("RFC 6793 §4.2.3: paths are merged by their whole lengths, and cut to 64 afterwards") {
+    // 70 numbers of which the last 69 are in AS4_PATH.
+    raw::Octets narrow = long_path(0x40, 2, 2, 65001, 1);
+    const raw::Octets rest = long_path(0x40, 2, 2, 1, 69);
+    narrow.insert(narrow.end(), rest.begin() + 4, rest.end());
+    narrow[3] = static_cast<std::uint8_t>(narrow.size() - 4);
+    const auto path = merged(narrow, long_path(0xC0, 17, 4, 4200000001, 69));
+    REQUIRE(path.size() == 64);
+    CHECK(path[0] == Asn{65001});
+    CHECK(path[1] == Asn{4200000001});
+    CHECK(path[63] == Asn{4200000063});
+
+    // Longer by one than AS_PATH, both beyond 64: ignored.
+    const auto ignored = merged(narrow, long_path(0xC0, 17, 4, 4200000001, 71));
+    REQUIRE(ignored.size() == 64);
+    CHECK(ignored[1] == Asn{1});
+}
+
 TEST_CASE("what is no longer watched is forgotten") {
     Router router;
     router.paths.watch({vip, other});

@@ -120,7 +120,7 @@ TEST_CASE("RFC 6793 §4.2.3: two-octet paths, with AS4_PATH beside") {
     const Update update = decode({.attributes = "40 01 01 00"
                                                 "40 02 06 02 02 fde9 5ba0"
                                                 "40 03 04 0a000001"
-                                                "c0 07 06 fde9 0a000001"
+                                                "c0 07 06 5ba0 0a000001"
                                                 "c0 11 06 02 01 fa56ea01"
                                                 "c0 12 08 fa56ea01 0a000001",
                                   .nlri = "20 cb00710a"},
