@@ -6,13 +6,24 @@
 
 namespace anyvip::bgp {
 
+namespace {
+
+/// The text without its numbers: a counter or a time in it makes it no other one.
+std::string kind_of(std::string text) {
+    std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+    return text;
+}
+
+} // namespace
+
 void Diagnostics::warn_once(const std::string& text, Instant now) {
-    if (text == last_warning_ && now - last_warning_at_ < limits::notice_interval) {
-        return;
+    std::erase_if(warned_, [now](const auto& warning) {
+        return now - warning.second >= limits::notice_interval;
+    });
+    // The peer has a hand in what these texts say, so their number is bounded too.
+    if (warned_.size() < limits::notice_kinds && warned_.try_emplace(kind_of(text), now).second) {
+        warn(text);
     }
-    last_warning_ = text;
-    last_warning_at_ = now;
-    warn(text);
 }
 
 void Diagnostics::malformed(std::span<const std::uint8_t> message,
@@ -21,12 +32,17 @@ void Diagnostics::malformed(std::span<const std::uint8_t> message,
     for (const wire::Error& error : errors) {
         ++rule_counters_[std::string(error.rule)];
     }
-    last_malformed_.assign(message.begin(), message.end());
-    last_malformed_detail_ = errors.front().detail;
-    const auto [noticed, is_new] = rule_noticed_.try_emplace(std::string(errors.front().rule), now);
+    const wire::Error& strongest = errors.front();
+    // What is only ignored, such as routes of a family that is not in use, is well-formed.
+    const bool is_malformed = strongest.severity > wire::Severity::None;
+    if (is_malformed) {
+        last_malformed_.assign(message.begin(), message.end());
+        last_malformed_detail_ = strongest.detail;
+    }
+    const auto [noticed, is_new] = rule_noticed_.try_emplace(std::string(strongest.rule), now);
     if (is_new || now - noticed->second >= limits::notice_interval) {
         noticed->second = now;
-        warn("malformed message: " + last_malformed_detail_);
+        warn((is_malformed ? "malformed message: " : "") + strongest.detail);
     }
 }
 

@@ -23,9 +23,11 @@ class Diagnostics {
 
     void warn(std::string text) { event(PeerNotice{.is_warning = true, .text = std::move(text)}); }
 
-    /// The same text again within `limits::notice_interval` is not worth a line.
+    /// The same text again, but for its numbers, is not worth a line within
+    /// `limits::notice_interval`, whatever else was told in between.
     void warn_once(const std::string& text, Instant now);
-    /// Counts, keeps the message and says so once an interval for each rule.
+    /// Counts, keeps the message unless it was only ignored, and says so once an interval for each
+    /// rule.
     void malformed(std::span<const std::uint8_t> message,
                    std::span<const wire::Error> errors,
                    Instant now);
@@ -44,8 +46,7 @@ class Diagnostics {
         archive.field(3, rule_noticed_);
         archive.field(4, last_malformed_);
         archive.field(5, last_malformed_detail_);
-        archive.field(6, last_warning_);
-        archive.field(7, last_warning_at_);
+        archive.field(8, warned_); // 6 and 7 were the last warning and its time
     }
 
   private:
@@ -55,8 +56,7 @@ class Diagnostics {
     std::map<std::string, Instant, std::less<>> rule_noticed_;
     std::vector<std::uint8_t> last_malformed_;
     std::string last_malformed_detail_;
-    std::string last_warning_;
-    Instant last_warning_at_;
+    std::map<std::string, Instant, std::less<>> warned_; ///< by kind, within the interval
 };
 
 } // namespace anyvip::bgp

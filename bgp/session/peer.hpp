@@ -188,7 +188,8 @@ struct PeerStatus {
     std::optional<std::chrono::seconds> hold_time; ///< negotiated
     std::array<bool, 2> families{};                ///< negotiated, by Family
     std::array<std::string, 2>
-        family_problem; ///< why a configured family is not used or cannot be announced; empty: fine
+        family_problem; ///< why a configured family is not used, cannot be announced or is ignored
+                        ///< when received; empty: fine
     bool four_octet_asn = false;
     bool enhanced_route_refresh = false;
     bool extended_next_hop = false;

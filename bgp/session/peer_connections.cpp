@@ -184,9 +184,6 @@ void Peer::Impl::on_attempt_failed(Slot slot, const std::string& reason, Instant
     }
     std::string text = (slot == Slot::Outgoing ? "connection failed: " : "inbound connection: ");
     text += reason.empty() ? "closed" : reason;
-    if (config_.has_password && slot == Slot::Outgoing) {
-        text += "; a wrong or missing password on either side looks just like this";
-    }
     diagnostics_.ended(
         {.was = SessionState::Active, .reason = text, .notification = std::nullopt, .sent = false},
         now);
@@ -268,6 +265,7 @@ void Peer::Impl::consider_fallback(const Ending& ending, Instant now) {
 
 void Peer::Impl::reconfigure(PeerConfig config, Instant now) {
     const bool was_passive = config_.passive;
+    const std::uint32_t former_limit = config_.max_received;
     config_ = std::move(config);
     if (!is_started_) {
         return;
@@ -284,6 +282,9 @@ void Peer::Impl::reconfigure(PeerConfig config, Instant now) {
     start_incoming(now);
     if (Session* session = established()) {
         apply_next_hops(*session);
+        if (config_.max_received != former_limit) {
+            apply_limit(*session, former_limit, now);
+        }
     }
 }
 

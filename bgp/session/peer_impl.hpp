@@ -64,6 +64,8 @@ struct Peer::Impl final : SessionHost {
 
     // ---- routes, see peer_routes.cpp ----
     void apply_next_hops(Session& session);
+    void end_over_limit(Session& session, Instant now);
+    void apply_limit(Session& session, std::uint32_t former, Instant now);
     void refill(Instant now);
     void ask_for_routes(Session& session, Instant now);
     void check_withdraw_flush(Instant now);

@@ -59,30 +59,54 @@ void Peer::Impl::apply_next_hops(Session& session) {
 
 void Peer::Impl::on_update(Slot slot, const wire::Update& update, Instant now) {
     Session& from = session(slot);
-    const auto outcome =
-        reception_.update(update, from.negotiated().four_octet_asn, config_.max_received);
+    if (reception_.update(update, from.negotiated().four_octet_asn, config_.max_received)) {
+        diagnostics_.event(PathsChanged{});
+    }
     if (update.verdict == wire::Severity::AfiSafiDisable && update.disabled) {
         from.disable(*update.disabled);
     }
-    if (outcome.paths_changed) {
-        diagnostics_.event(PathsChanged{});
-    }
-    if (outcome.is_over_limit) {
+    end_over_limit(from, now);
+}
+
+void Peer::Impl::end_over_limit(Session& session, Instant now) {
+    if (config_.max_received > 0 && reception_.prefixes() > config_.max_received) {
         const std::string reason =
             "more than " + std::to_string(config_.max_received) + " prefixes received";
-        from.handle(Event::AutomaticStop, {wire::cease(wire::Cease::MaximumPrefixes), reason}, now);
+        session.handle(
+            Event::AutomaticStop, {wire::cease(wire::Cease::MaximumPrefixes), reason}, now);
+    }
+}
+
+/// `max_received` holds for what has come before, too.
+void Peer::Impl::apply_limit(Session& session, std::uint32_t former, Instant now) {
+    if (former > 0 && config_.max_received > 0) {
+        end_over_limit(session, now);
+    } else if (config_.max_received > 0) {
+        // Without a limit no route is known by itself, and one that was announced twice has counted
+        // twice. So they are asked for again, or, by a router that cannot, have to do as they are.
+        if (session.negotiated().route_refresh) {
+            asks_for_routes_ = {true, true};
+        } else {
+            end_over_limit(session, now);
+        }
+        reception_.forget_counts();
+    } else {
+        reception_.forget_known();
     }
 }
 
 void Peer::Impl::on_route_refresh(const wire::RouteRefresh& refresh) {
-    // RFC 2918 §4, RFC 7313 §5: families not negotiated and unknown subtypes are ignored; BoRR and
-    // EoRR concern routes that are not kept.
-    if (refresh.subtype != std::to_underlying(wire::RefreshSubtype::Request)) {
-        return;
-    }
+    // RFC 2918 §4, RFC 7313 §5: families not negotiated and unknown subtypes are ignored. Of the
+    // brackets BoRR matters to the count alone, and EoRR to nothing: the routes are not kept.
     for (const Family family : both_families) {
-        if (refresh.family == wire::afi_safi(family)) {
+        if (refresh.family != wire::afi_safi(family)) {
+            continue;
+        }
+        if (refresh.subtype == std::to_underlying(wire::RefreshSubtype::Request)) {
             routes_.request_resend(family); // served when the octets at hand are read
+        } else if (refresh.subtype ==
+                   std::to_underlying(wire::RefreshSubtype::BeginOfRouteRefresh)) {
+            reception_.begin_again(family);
         }
     }
 }
@@ -109,6 +133,9 @@ void Peer::Impl::ask_for_routes(Session& session, Instant now) {
         if (asked[index] && session.negotiated().route_refresh &&
             session.negotiated().families[index]) {
             session.send_route_refresh({.family = wire::afi_safi(family), .subtype = 0}, now);
+            if (!session.negotiated().enhanced_route_refresh) {
+                reception_.begin_again(family); // otherwise BoRR says when
+            }
         }
     }
 }

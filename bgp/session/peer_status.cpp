@@ -75,9 +75,13 @@ PeerStatus Peer::Impl::status() const {
     status.endpoints = best->endpoints();
     for (const Family family : {Family::Ipv4, Family::Ipv6}) {
         const std::size_t index = std::to_underlying(family);
-        status.family_problem[index] = config_.families[index] && !negotiated.families[index]
-                                           ? "the router does not offer it"
-                                           : routes_.problem(family);
+        std::string& problem = status.family_problem[index];
+        problem = config_.families[index] && !negotiated.families[index]
+                      ? "the router does not offer it"
+                      : routes_.problem(family);
+        if (problem.empty() && best->is_disabled(family)) {
+            problem = "received routes ignored since a malformed MP_REACH_NLRI or MP_UNREACH_NLRI";
+        }
     }
     return status;
 }

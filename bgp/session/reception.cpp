@@ -7,66 +7,86 @@
 
 namespace anyvip::bgp {
 
-namespace {
-
-template <typename Visitor> void for_each(wire::NlriRange range, Visitor visit) {
-    while (const auto nlri = range.pop_front()) {
-        visit(*nlri);
+bool Reception::update(const wire::Update& update,
+                       bool four_octet_asn,
+                       std::uint32_t max_received) {
+    const bool is_announced = !is_treated_as_withdraw(update);
+    for (const wire::NlriRange& routes : {update.withdrawn, update.mp_withdrawn}) {
+        if (max_received == 0) {
+            count(routes, false);
+        } else {
+            forget(routes);
+        }
     }
-}
-
-} // namespace
-
-Reception::Outcome
-Reception::update(const wire::Update& update, bool four_octet_asn, std::uint32_t max_received) {
-    Outcome outcome;
-    if (max_received > 0) {
-        remember(update, max_received);
-        announced_ = known_.size();
-    } else {
-        count(update);
+    for (const wire::NlriRange& routes : {update.announced, update.mp_announced}) {
+        if (max_received == 0) {
+            count(routes, is_announced);
+        } else if (is_announced) {
+            remember(routes, max_received);
+        } else {
+            forget(routes);
+        }
     }
-    outcome.is_over_limit = max_received > 0 && announced_ > max_received;
-    outcome.paths_changed = paths_.update(update, four_octet_asn);
+    bool paths_changed = paths_.update(update, four_octet_asn);
     if (update.disabled) {
-        outcome.paths_changed |= paths_.forget(*update.disabled);
+        forget(*update.disabled);
+        paths_changed |= paths_.forget(*update.disabled);
     }
     if (update.end_of_rib) {
         end_of_rib_[std::to_underlying(*update.end_of_rib)] = true;
     }
-    return outcome;
+    return paths_changed;
 }
 
-void Reception::count(const wire::Update& update) {
-    const std::uint64_t withdrawn = update.withdrawn.count() + update.mp_withdrawn.count();
-    const std::uint64_t named = update.announced.count() + update.mp_announced.count();
-    const bool counts = !is_treated_as_withdraw(update);
-    announced_ -= std::min(announced_, withdrawn + (counts ? 0 : named));
-    announced_ += counts ? named : 0;
+void Reception::count(const wire::NlriRange& routes, bool is_announced) {
+    std::uint64_t& counted = announced_[std::to_underlying(routes.family())];
+    const std::uint64_t named = routes.count();
+    counted = is_announced ? counted + named : counted - std::min(counted, named);
 }
 
-void Reception::remember(const wire::Update& update, std::uint32_t max_received) {
-    const auto forget = [this](const wire::Nlri& nlri) { known_.erase(nlri); };
-    for_each(update.withdrawn, forget);
-    for_each(update.mp_withdrawn, forget);
-    if (is_treated_as_withdraw(update)) {
-        for_each(update.announced, forget);
-        for_each(update.mp_announced, forget);
-        return;
-    }
-    const auto add = [&](const wire::Nlri& nlri) {
-        if (known_.size() <= max_received) {
-            known_.insert(nlri);
+void Reception::remember(wire::NlriRange routes, std::uint32_t max_received) {
+    while (const auto nlri = routes.pop_front()) {
+        if (known_.size() <= max_received && known_.insert(*nlri).second) {
+            ++announced_[std::to_underlying(routes.family())];
         }
-    };
-    for_each(update.announced, add);
-    for_each(update.mp_announced, add);
+    }
+}
+
+void Reception::forget(wire::NlriRange routes) {
+    while (const auto nlri = routes.pop_front()) {
+        announced_[std::to_underlying(routes.family())] -= known_.erase(*nlri);
+    }
+}
+
+void Reception::forget(Family family) {
+    announced_[std::to_underlying(family)] = 0;
+    std::erase_if(known_,
+                  [family](const wire::Nlri& nlri) { return nlri.prefix.family() == family; });
+}
+
+void Reception::begin_again(Family family) {
+    if (known_.empty()) { // otherwise each of them is known
+        announced_[std::to_underlying(family)] = 0;
+    }
+}
+
+void Reception::forget_counts() {
+    announced_ = {};
+    known_.clear();
+}
+
+void Reception::count_known() {
+    if (!known_.empty()) {
+        announced_ = {};
+        for (const wire::Nlri& nlri : known_) {
+            ++announced_[std::to_underlying(nlri.prefix.family())];
+        }
+    }
 }
 
 bool Reception::end() {
     end_of_rib_ = {};
-    announced_ = 0;
-    known_.clear();
+    forget_counts();
     return paths_.forget_all();
 }
 

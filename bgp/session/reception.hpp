@@ -15,13 +15,19 @@ namespace anyvip::bgp {
 
 class Reception {
   public:
-    struct Outcome {
-        bool paths_changed = false;
-        bool is_over_limit = false; ///< more than `max_received` prefixes
-    };
+    /// Takes one judged UPDATE whose verdict is not Reset. With a limit (not 0) each prefix is
+    /// known by itself, as far as that takes to see that they are too many. Returns true when paths
+    /// have changed.
+    bool update(const wire::Update& update, bool four_octet_asn, std::uint32_t max_received);
 
-    /// Takes one judged UPDATE whose verdict is not Reset.
-    Outcome update(const wire::Update& update, bool four_octet_asn, std::uint32_t max_received);
+    /// All routes of the family come once more: none is counted twice.
+    void begin_again(Family family);
+
+    /// A limit was set: counting begins at nothing.
+    void forget_counts();
+
+    /// A limit was lifted: the count goes on from what it is.
+    void forget_known() { known_.clear(); }
 
     /// The session has ended. Returns true when paths were forgotten.
     bool end();
@@ -34,23 +40,32 @@ class Reception {
         return end_of_rib_[std::to_underlying(family)];
     }
 
-    [[nodiscard]] std::uint64_t prefixes() const { return announced_; }
+    [[nodiscard]] std::uint64_t prefixes() const { return announced_[0] + announced_[1]; }
 
     template <class Archive> void transfer(Archive& archive) {
+        std::uint64_t both_families = prefixes();
         archive.field(1, paths_);
         archive.field(2, end_of_rib_);
-        archive.field(3, announced_);
+        archive.field(3, both_families);
         archive.field(4, known_);
+        archive.field(5, announced_);
+        if (both_families != prefixes()) { // of a version that did not tell them apart
+            announced_ = {both_families, 0};
+            count_known();
+        }
     }
 
   private:
-    void count(const wire::Update& update);
-    void remember(const wire::Update& update, std::uint32_t max_received);
+    void count(const wire::NlriRange& routes, bool is_announced);
+    void remember(wire::NlriRange routes, std::uint32_t max_received);
+    void forget(wire::NlriRange routes);
+    void forget(Family family);
+    void count_known();
 
     Paths paths_;
     std::array<bool, 2> end_of_rib_{};
-    std::uint64_t announced_ = 0; ///< minus withdrawn, never below 0
-    /// Exact count for `max_received`, which bounds it; empty without that limit.
+    std::array<std::uint64_t, 2> announced_{}; ///< by Family; minus withdrawn, never below 0
+    /// Makes the count exact for `max_received`, which bounds it; empty without that limit.
     std::set<wire::Nlri> known_;
 };
 

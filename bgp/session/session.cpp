@@ -3,9 +3,21 @@
 // are in session_actions.cpp.
 #include "bgp/session/session.hpp"
 
+#include <string>
 #include <utility>
 
 namespace anyvip::bgp {
+
+namespace {
+
+/// RFC 2385 §4.1: a segment with a wrong signature, or without one, is dropped without an answer.
+std::string silence(const PeerConfig& config) {
+    return config.has_password
+               ? "no answer; a wrong or missing password on either side looks just like this"
+               : "no answer";
+}
+
+} // namespace
 
 void Session::handle(Event event, const Cause& cause, Instant now) {
     switch (state_) {
@@ -63,7 +75,7 @@ void Session::in_connect(Event event, const Cause& cause, Instant now) {
         break;
     case Event::ConnectRetryTimerExpires:
         host_->push(AbortConnectAction{});
-        host_->on_attempt_failed(slot_, "no answer", now);
+        host_->on_attempt_failed(slot_, silence(host_->config()), now);
         attempt(now);
         break;
     case Event::TcpCrAcked:

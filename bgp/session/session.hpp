@@ -112,6 +112,12 @@ class Session {
     /// Received routes of this family are ignored from now on (RFC 7606 §2 «AFI/SAFI disable»).
     void disable(Family family) { decoding_.families[std::to_underlying(family)] = false; }
 
+    [[nodiscard]] bool is_disabled(Family family) const {
+        const std::size_t index = std::to_underlying(family);
+        return state_ == SessionState::Established && negotiated_.families[index] &&
+               !decoding_.families[index];
+    }
+
     /// What goes over at an upgrade in place (cmd/handover).
     template <class Archive> void transfer(Archive& archive) {
         archive.choice(1, state_, SessionState::Established);

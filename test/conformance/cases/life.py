@@ -248,6 +248,25 @@ def reload_resets(stage):
     require(body[3:5] == octets.u16(60), body.hex())
 
 
+@case("RFC 4486 §4: a max_received that a reload brings holds for what was sent before", kind=ALONE)
+def reload_limit(stage):
+    connection = announced(stage)
+    attributes = octets.origin() + octets.as_path(65001) + octets.next_hop(stage.router)
+    three = update(attributes=attributes,
+                   routes=nlri("203.0.113.0/26", "203.0.113.64/26", "203.0.113.128/26"))
+    connection.send(three, three)
+    stage.barrier(connection)
+    stage.node.peers[0]["max_received"] = 3
+    reload(stage)
+    expect_all(connection, octets.refresh(octets.IPV4), octets.refresh(octets.IPV6))
+    connection.send(octets.refresh(octets.IPV4, 1), three, octets.refresh(octets.IPV4, 2))
+    stage.barrier(connection)
+    require(stage.status()["received"] == 3, str(stage.status()["received"]))
+    stage.node.peers[0]["max_received"] = 2
+    reload(stage)
+    connection.expect_notification(6, 1, None)
+
+
 @case("A reload to a bad configuration changes nothing", kind=ALONE)
 def reload_bad(stage):
     connection = announced(stage)

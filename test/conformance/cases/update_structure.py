@@ -572,7 +572,28 @@ def many(stage):
     connection = session(stage)
     attributes_ = attributes(stage)
     for high in range(125):
-        routes = b"".join(u8(24, 20 + high // 250, high % 250, low % 256) for low in range(800))
+        routes = b"".join(u8(24, 20 + low // 256, high, low % 256) for low in range(800))
         connection.send(update(attributes=attributes_, routes=routes))
     stage.barrier(connection)
-    require(stage.status()["received"] >= 100000, str(stage.status()["received"]))
+    require(stage.status()["received"] == 100000, str(stage.status()["received"]))
+
+
+@case("RFC 7313 §4: what is sent again behind BoRR is not counted twice")
+def again(stage):
+    connection = session(stage)
+    two = update(attributes=attributes(stage), routes=nlri("203.0.113.0/26", "203.0.113.64/26"))
+    connection.send(two, octets.refresh(IPV4, 1), two, octets.refresh(IPV4, 2))
+    stage.barrier(connection)
+    require(stage.status()["received"] == 2, str(stage.status()["received"]))
+
+
+@case("RFC 7606 §7.11: the cause of a disabled family stays in sight, and so does the state")
+def disabled_in_sight(stage):
+    connection = session(stage)
+    broken = update(attributes=BROKEN_IPV6[0][1] + path_attributes())
+    connection.send(broken, *[announce6(stage)] * 3)
+    stage.barrier(connection)
+    status = stage.status()
+    require(status["last_malformed"]["hex"] == broken.hex(), str(status["last_malformed"]))
+    require(status["rule_counters"]["family-not-negotiated"] == 3, str(status["rule_counters"]))
+    require(status["family_problems"]["ipv6"].startswith("received routes ignored"), str(status))

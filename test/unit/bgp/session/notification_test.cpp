@@ -93,18 +93,47 @@ TEST_CASE("RFC 4271 §6.3: an UPDATE that cannot be cut apart resets with 3/1") 
     CHECK(bench.peer.status().last_error->name.starts_with("UPDATE Message Error"));
 }
 
-TEST_CASE("a refused connection is told once a minute, with a hint when there is a password") {
+TEST_CASE("reasons that alternate, or differ in their numbers, are each told once a minute") {
+    Bench bench;
+    bench.start();
+    for (int i = 0; i < 40; ++i) {
+        bench.refuse(i % 2 == 0 ? "no answer (" + std::to_string(i) + " wrong signatures)"
+                                : "Connection refused");
+        bench.advance(*bench.peer.next_deadline() - bench.now);
+    }
+    CHECK(bench.now < Instant{} + 60s);
+    CHECK(bench.events == Lines{"notice: connection failed: no answer (0 wrong signatures)",
+                                "notice: connection failed: Connection refused"});
+    bench.advance(60s);
+    bench.events.clear();
+    bench.refuse("Connection refused");
+    CHECK(bench.events.size() == 1);
+}
+
+TEST_CASE("a router that always says something else does not fill the log") {
+    Bench bench;
+    bench.start();
+    for (char letter = 'a'; letter <= 'z'; ++letter) {
+        bench.refuse(std::string(1, letter));
+        bench.advance(*bench.peer.next_deadline() - bench.now);
+    }
+    CHECK(bench.events.size() == 16);
+}
+
+TEST_CASE("a refused connection is told once a minute; only silence hints at a password") {
     auto config = usual_config();
     config.has_password = true;
     Bench bench(config);
     bench.start();
     for (int i = 0; i < 20; ++i) {
-        bench.refuse("timed out");
+        bench.refuse("Connection refused");
         bench.advance(*bench.peer.next_deadline() - bench.now);
     }
-    REQUIRE(bench.events.size() == 1);
-    CHECK(bench.events[0].find("password") != std::string::npos);
+    CHECK(bench.events == Lines{"notice: connection failed: Connection refused"});
     const auto error = bench.peer.status().last_error;
     REQUIRE(error);
     CHECK(error->code == 0);
+    bench.advance(3s); // connect_timeout
+    REQUIRE(bench.events.size() == 2);
+    CHECK(bench.events[1].find("wrong or missing password") != std::string::npos);
 }

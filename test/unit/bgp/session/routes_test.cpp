@@ -274,6 +274,92 @@ TEST_CASE("max_received ends the session with Cease/1; a prefix announced twice 
     CHECK(bench.heard() == Lines{"NOTIFICATION 6/1"});
 }
 
+TEST_CASE("max_received that comes with a reload holds for what the router has sent before") {
+    const auto limited = [](std::uint32_t limit) {
+        auto config = usual_config();
+        config.max_received = limit;
+        return config;
+    };
+    const auto three = raw::update({}, path_attributes, raw::hex("18c00001 18c00002 18c00003"));
+    Bench bench = with_end_of_rib();
+
+    SUBCASE("the router is asked for its routes, and what it sends again is counted") {
+        bench.establish();
+        bench.say(raw::join({three, three})); // six, as long as none is known by itself
+        (void)bench.heard();
+        bench.peer.reconfigure(limited(3), bench.now);
+        bench.flush();
+        CHECK(bench.heard() == Lines{"REFRESH 00010001", "REFRESH 00020001"});
+        bench.say(three);
+        CHECK(bench.peer.status().received_prefixes == 3);
+        CHECK(bench.state() == SessionState::Established);
+        bench.say(raw::update({}, path_attributes, raw::hex("18c00004")));
+        CHECK(bench.heard() == Lines{"NOTIFICATION 6/1"});
+    }
+    SUBCASE("a router that cannot be asked is judged by what was counted") {
+        auto fields = Bench::usual_open();
+        fields.capabilities = raw::hex("01 04 00010001 41 04 0000fde9");
+        bench.establish(fields);
+        bench.say(three);
+        (void)bench.heard();
+        bench.peer.reconfigure(limited(2), bench.now);
+        bench.settle();
+        CHECK(bench.heard() == Lines{"NOTIFICATION 6/1"});
+    }
+    SUBCASE("a smaller limit holds at once, a greater one and none leave the count alone") {
+        bench.peer.reconfigure(limited(4), bench.now);
+        bench.establish();
+        bench.say(three);
+        (void)bench.heard();
+        bench.peer.reconfigure(limited(5), bench.now);
+        bench.peer.reconfigure(limited(0), bench.now);
+        bench.flush();
+        CHECK(bench.peer.status().received_prefixes == 3);
+        CHECK(bench.heard().empty());
+        bench.peer.reconfigure(limited(4), bench.now);
+        bench.flush();
+        bench.say(three);
+        CHECK(bench.heard().size() == 2); // ROUTE-REFRESH
+        bench.peer.reconfigure(limited(2), bench.now);
+        bench.settle();
+        CHECK(bench.heard() == Lines{"NOTIFICATION 6/1"});
+    }
+}
+
+TEST_CASE("routes that the router sends again at our request are not counted twice") {
+    Bench bench = with_end_of_rib();
+    const auto two = raw::update({}, path_attributes, raw::hex("18c00001 18c00002"));
+    const auto six = raw::update({},
+                                 raw::hex("800e1a0002011020010db8000000000000000000000001"
+                                          "00 20 20010db8"
+                                          "40010100 40020602010000fde9"),
+                                 {});
+    SUBCASE("with enhanced route refresh BoRR begins the count of its family") {
+        bench.establish();
+        bench.say(raw::join({two, six}));
+        bench.peer.watch({vip4});
+        bench.flush();
+        bench.say(two); // was on its way
+        CHECK(bench.peer.status().received_prefixes == 5);
+        bench.say(raw::join({raw::route_refresh(1, 1, 1), two, raw::route_refresh(1, 2, 1)}));
+        CHECK(bench.peer.status().received_prefixes == 3);
+        bench.say(raw::join({raw::route_refresh(2, 1, 1), six, raw::route_refresh(2, 2, 1)}));
+        CHECK(bench.peer.status().received_prefixes == 3);
+    }
+    SUBCASE("without it our request does") {
+        auto fields = Bench::usual_open();
+        fields.capabilities = raw::hex("01 04 00010001 01 04 00020001 02 00 41 04 0000fde9");
+        bench.establish(fields);
+        bench.say(raw::join({two, six}));
+        for (int i = 0; i < 3; ++i) {
+            bench.peer.watch({i == 1 ? prefix("203.0.113.11/32") : vip4});
+            bench.flush();
+            bench.say(two);
+            CHECK(bench.peer.status().received_prefixes == 3);
+        }
+    }
+}
+
 TEST_CASE("U18: received routes are counted and dropped") {
     Bench bench;
     bench.establish();
@@ -302,6 +388,37 @@ TEST_CASE("U09: a family that cannot be read is ignored, our own routes stay ann
     CHECK(bench.peer.paths().all().empty());
     CHECK(bench.peer.is_advertised(vip6));
     CHECK(bench.heard().empty());
+}
+
+TEST_CASE("U09: what is ignored after that is counted, and hides neither the cause nor the state") {
+    Bench bench = with_end_of_rib();
+    bench.establish();
+    const auto good = raw::update({},
+                                  raw::hex("800e1a0002011020010db8000000000000000000000001"
+                                           "00 20 20010db8"
+                                           "40010100 40020602010000fde9"),
+                                  {});
+    const auto broken = raw::update({}, raw::hex("800e0700020105aabbcc"), {});
+    bench.say(good);
+    CHECK(bench.peer.status().received_prefixes == 1);
+    CHECK(bench.peer.status().family_problem[1].empty());
+    bench.say(broken);
+    for (int i = 0; i < 3; ++i) {
+        bench.say(good);
+    }
+    const auto status = bench.peer.status();
+    CHECK(status.last_malformed == broken);
+    CHECK(status.last_malformed_detail.find("MP_REACH_NLRI") != std::string::npos);
+    CHECK(status.rule_counters.at("multiprotocol") == 1);
+    CHECK(status.rule_counters.at("family-not-negotiated") == 3);
+    CHECK(status.received_prefixes == 0);
+    CHECK(status.family_problem[0].empty());
+    CHECK(status.family_problem[1].starts_with("received routes ignored"));
+    REQUIRE(bench.events.size() == 2);
+    CHECK(bench.events[0].starts_with("notice: malformed message: "));
+    CHECK(bench.events[1] == "notice: routes of AFI 2 SAFI 1 ignored");
+    bench.hang_up();
+    CHECK(bench.peer.status().family_problem[1].empty());
 }
 
 TEST_CASE("a prefix that is watched later makes us ask the router for its routes again") {
