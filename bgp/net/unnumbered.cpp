@@ -24,8 +24,10 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "bgp/limits.hpp"
 #include "bgp/net/descriptor.hpp"
 #include "bgp/net/neighbour_discovery.hpp"
+#include "bgp/net/router_table.hpp"
 #include "bgp/net/socket_address.hpp"
 #include "bgp/types.hpp"
 
@@ -34,8 +36,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t max_routers = 8;
-constexpr int max_messages_at_once = 16;
 /// RFC 4861 §6.2.4 and §10: the first few rounds are fast; later ones as FRR's unnumbered links.
 constexpr int fast_rounds = 4;
 constexpr std::chrono::milliseconds fast_interval = 1s;
@@ -43,9 +43,6 @@ constexpr std::chrono::milliseconds interval = 10s;
 /// A solicitation brings the next round forward to this distance from the last (RFC 4861 §6.2.6
 /// has 3 s for many hosts on a link; here there is one).
 constexpr std::chrono::milliseconds shortest_interval = 1s;
-/// How long a router counts after its last advertisement when there is another one.
-constexpr std::chrono::seconds shortest_lifetime = 30s;
-constexpr std::chrono::seconds longest_lifetime = 1800s;
 
 template <typename Value> bool set_option(int socket, int level, int name, const Value& value) {
     return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
@@ -98,6 +95,13 @@ std::optional<MacAddress> read_mac(int socket, const std::string& interface) {
     return mac;
 }
 
+/// Without a carrier the router may be replaced unseen.
+bool is_running(int socket, const std::string& interface) {
+    ifreq request{};
+    interface.copy(request.ifr_name, IFNAMSIZ - 1);
+    return ::ioctl(socket, SIOCGIFFLAGS, &request) != 0 || (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
 int hop_limit_of(msghdr& header) {
     for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
          part = CMSG_NXTHDR(&header, part)) {
@@ -125,15 +129,10 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
     void wait();
     void read_some();
     bool read_one();
-    void heard(const IpAddress& source, std::chrono::seconds lifetime);
     void report();
 
-    [[nodiscard]] std::optional<IpAddress> lone_router() const {
-        return routers.size() == 1 ? std::optional(routers.begin()->first) : std::nullopt;
-    }
-
     [[nodiscard]] std::pair<std::optional<IpAddress>, std::string> present() const {
-        return {lone_router(), socket_problem + std::to_string(routers.size())};
+        return {routers.lone(), socket_problem + std::to_string(routers.size())};
     }
 
     boost::asio::io_context& io;
@@ -145,7 +144,7 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
     std::uint32_t index = 0;
     int rounds = 0; ///< since the socket was opened
     Instant last_round;
-    std::map<IpAddress, Instant> routers; ///< until when each counts
+    RouterTable routers;
     std::string socket_problem;
     std::pair<std::optional<IpAddress>, std::string> reported{std::nullopt, "0"};
 };
@@ -161,26 +160,23 @@ RouterDiscovery::RouterDiscovery(boost::asio::io_context& io,
 RouterDiscovery::~RouterDiscovery() = default;
 
 std::optional<IpAddress> RouterDiscovery::router() const {
-    return impl_->lone_router();
+    return impl_->routers.lone();
 }
 
 std::string RouterDiscovery::problem() const {
     if (impl_->routers.size() < 2) {
-        return impl_->routers.empty() ? impl_->socket_problem : std::string{};
+        return impl_->routers.size() == 0 ? impl_->socket_problem : std::string{};
     }
-    std::string text = "several routers on " + impl_->interface + " (";
-    for (const auto& [address, until] : impl_->routers) {
-        text += (text.back() == '(' ? "" : ", ") + to_string(address);
-    }
-    return text + "): give each peer its address instead of the interface";
+    return "several routers on " + impl_->interface + " (" + impl_->routers.names() +
+           "): give each peer its address instead of the interface";
 }
 
-const std::map<IpAddress, Instant>& RouterDiscovery::heard() const {
-    return impl_->routers;
+std::map<IpAddress, Instant> RouterDiscovery::heard() const {
+    return impl_->routers.lifetimes();
 }
 
-void RouterDiscovery::take_over(std::map<IpAddress, Instant> heard) {
-    impl_->routers = std::move(heard);
+void RouterDiscovery::take_over(const std::map<IpAddress, Instant>& heard) {
+    impl_->routers.restore(heard, std::chrono::steady_clock::now());
     impl_->reported = impl_->present();
 }
 
@@ -194,8 +190,12 @@ void RouterDiscovery::Impl::round() {
     }
     if (socket) {
         ++rounds;
+        if (!is_running(socket->native_handle(), interface)) {
+            routers.link_lost();
+            rounds = 0; // the carrier, and perhaps another router, may be back any time
+        }
         const auto mac = read_mac(socket->native_handle(), interface);
-        if (routers.empty()) {
+        if (routers.is_in_doubt()) {
             send(router_solicitation(mac), all_nodes_or_routers(2));
         }
         if (advertises) {
@@ -263,7 +263,7 @@ void RouterDiscovery::Impl::wait() {
 }
 
 void RouterDiscovery::Impl::read_some() {
-    for (int count = 0; count < max_messages_at_once && read_one(); ++count) {
+    for (int count = 0; count < limits::discovery_messages_at_once && read_one(); ++count) {
     }
     wait();
     report();
@@ -293,21 +293,13 @@ bool RouterDiscovery::Impl::read_one() {
                               hop_limit_of(header),
                               std::span(buffer).first(static_cast<std::size_t>(octets))};
     if (const auto lifetime = router_lifetime(message)) {
-        heard(message.source, *lifetime);
+        routers.heard(message.source, *lifetime, std::chrono::steady_clock::now());
     } else if (advertises && is_router_solicitation(message)) {
         const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(
             std::chrono::steady_clock::now() - last_round);
         arm(std::max(0ms, shortest_interval - since));
     }
     return true;
-}
-
-void RouterDiscovery::Impl::heard(const IpAddress& source, std::chrono::seconds lifetime) {
-    const Instant now = std::chrono::steady_clock::now();
-    if (routers.contains(source) || routers.size() < max_routers) {
-        routers[source] = now + std::clamp(lifetime, shortest_lifetime, longest_lifetime);
-    }
-    std::erase_if(routers, [now](const auto& router) { return router.second <= now; });
 }
 
 void RouterDiscovery::Impl::report() {

@@ -31,15 +31,15 @@ class RouterDiscovery {
     RouterDiscovery& operator=(const RouterDiscovery&) = delete;
 
     /// The one router on the link; nullopt while none or several are heard. A lone router is
-    /// remembered when it falls silent: its session tells whether it is alive.
+    /// remembered when it falls silent; a new one takes its place soon (RouterTable).
     [[nodiscard]] std::optional<IpAddress> router() const;
 
     /// Why there is no router, one line; empty when there is one or none has spoken yet.
     [[nodiscard]] std::string problem() const;
 
     /// Who was heard, and until when each counts: what goes over at an upgrade in place.
-    [[nodiscard]] const std::map<IpAddress, Instant>& heard() const;
-    void take_over(std::map<IpAddress, Instant> heard);
+    [[nodiscard]] std::map<IpAddress, Instant> heard() const;
+    void take_over(const std::map<IpAddress, Instant>& heard);
 
   private:
     struct Impl;
