@@ -231,9 +231,12 @@ std::error_code Listeners::Listener::open() {
 
 void Listeners::Listener::update_keys(std::vector<ListenProblem>& problems) {
     Keys wanted;
+    Keys firsts; // of all addresses, empty ones too
     std::vector<PeerDriver*> usable;
     const auto refuse = [&problems](const NetConfig& config, const std::string& why) {
-        problems.push_back({{}, "peer " + anyvip::to_string(*config.address) + ": " + why});
+        problems.push_back({{},
+                            "peer " + anyvip::to_string(*config.address) +
+                                (config.scope.empty() ? "" : "%" + config.scope) + ": " + why});
     };
     for (PeerDriver* driver : drivers_) {
         const NetConfig& config = driver->config();
@@ -242,9 +245,15 @@ void Listeners::Listener::update_keys(std::vector<ListenProblem>& problems) {
             refuse(config, key.error());
             continue;
         }
+        // The kernel looks for keys by address alone; an interface it takes only for a VRF.
+        const ListenerKey own{config.tcp_ao, *key};
+        if (firsts.try_emplace(*config.address, own).first->second != own) {
+            refuse(config, "cannot dial in, for this address has another key on another interface");
+            continue;
+        }
         usable.push_back(driver);
         if (!key->empty()) {
-            wanted[*config.address] = {config.tcp_ao, *key};
+            wanted[*config.address] = own;
         }
     }
     remove_former_keys(wanted);

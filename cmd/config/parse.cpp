@@ -47,6 +47,7 @@ class FileReader {
     void vips();
     void
     check_unique(std::set<std::string>& names, const std::string& name, const Section& section);
+    void check_key(const PeerEntry& peer, const Section& section);
 
     ReadContext& context_;
     TableReader reader_;
@@ -154,11 +155,32 @@ void FileReader::peers() {
                                          : "interface has another [[peer]] already; for several "
                                            "routers on one interface give their addresses");
         }
+        check_key(peer, section);
         if (peer.address) {
             used_.emplace(Prefix::host(*peer.address),
                           "the address of the peer \"" + peer.session.name + '"');
         }
         config_.peers.push_back(std::move(peer));
+    }
+}
+
+/// Linux looks for the key of an inbound connection by its source address alone: the interface
+/// counts only for a VRF. So one link-local address on two links can have but one key where both
+/// may dial in.
+void FileReader::check_key(const PeerEntry& peer, const Section& section) {
+    for (const PeerEntry& other : config_.peers) {
+        if (!peer.address || peer.scope == other.scope || other.address != peer.address ||
+            peer.listen_port == 0 || other.listen_port != peer.listen_port ||
+            (other.password == peer.password && other.password_file == peer.password_file &&
+             other.tcp_ao == peer.tcp_ao)) {
+            continue;
+        }
+        context_.report(section.own->find("address")->where,
+                        "the peer \"" + other.session.name +
+                            "\" has this address on another interface and another key, which an "
+                            "inbound connection cannot tell apart: give both the same key, or one "
+                            "of them listen_port = 0");
+        return;
     }
 }
 

@@ -132,6 +132,32 @@ TEST_CASE("RFC 2385: with a key only a signed connection is heard, and a reload 
     CHECK_FALSE(old_router.is_connected());
 }
 
+TEST_CASE("RFC 2385: of one link-local address on two links only one key can be listened for") {
+    boost::asio::io_context io;
+    Listeners listeners(io, [](const ListenProblem&) {});
+    NetConfig net = net_config(1, free_port());
+    net.address = *IpAddress::parse("fe80::1");
+    net.scope = "eth0";
+    net.password = "first";
+    Owner one(io, session_config(true), net);
+    net.scope = "eth1";
+    for (const char* key : {"second", ""}) {
+        net.password = key;
+        Owner other(io, session_config(true), net);
+        const auto problems = listeners.update({&one.driver, &other.driver});
+        REQUIRE(problems.size() == 1);
+        CHECK_FALSE(problems[0].code);
+        CHECK(problems[0].text == "peer fe80::1%eth1: cannot dial in, for this address has another "
+                                  "key on another interface");
+        REQUIRE(listeners.open().size() == 1);
+        CHECK(listeners.open()[0].keys.at(*net.address).key == "first");
+        CHECK(listeners.update({&one.driver}).empty());
+    }
+    net.password = "first";
+    Owner other(io, session_config(true), net);
+    CHECK(listeners.update({&one.driver, &other.driver}).empty());
+}
+
 TEST_CASE("a peer whose key file is refused is reported and not let in") {
     Listening test;
     test.net.password_file = "/nonexistent/key";

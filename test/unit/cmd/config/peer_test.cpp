@@ -73,6 +73,21 @@ TEST_CASE("two peers share neither a name nor an address nor an interface") {
               .empty());
 }
 
+TEST_CASE("one link-local address on two interfaces has one key where both peers may dial in") {
+    const auto two = [](std::string_view first, std::string_view second) {
+        return only("address = \"fe80::1%eth0\"\nasn = 1\n" + std::string(first) +
+                    "\n[[peer]]\naddress = \"fe80::1%eth1\"\nasn = 1\n" + std::string(second));
+    };
+    const std::string a = "password = \"a\"";
+    const std::string b = "password = \"b\"";
+    check_one_problem(two(a, b), "\"fe80::1%eth0\" has this address on another interface");
+    check_one_problem(two(a, ""), "and another key");
+    check_one_problem(two("", b), "listen_port = 0");
+    CHECK(problems_of(two(a, a)).empty());
+    CHECK(problems_of(two(a, b + "\nlisten_port = 0")).empty());
+    CHECK(problems_of(two(a + "\nlisten_port = 1790", b)).empty());
+}
+
 TEST_CASE("peer.asn: a number, external or internal") {
     const auto asn = [](std::string_view text) {
         return only("address = \"10.0.0.1\"\nasn = " + std::string(text));
