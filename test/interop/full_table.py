@@ -12,8 +12,9 @@ from lab.speaker import Speaker
 
 PREFIXES = 1_000_000
 GROWTH_KB = 1024
-# The goal is 5 ms, measured by test/bench; this machine may be busy with other tests.
-WITHDRAW_SECONDS = 0.1
+# So much later than without the table. The goal is 5 ms in all, measured by test/bench; this machine
+# may be busy with other tests.
+DELAY_SECONDS = 0.025
 VIP = "203.0.113.10"
 
 
@@ -77,7 +78,7 @@ class Lab:
         self._wait_received()
 
     def _wait_received(self):
-        wait_until(f"{PREFIXES} received", lambda: self._received() >= PREFIXES, 90, every=0.2)
+        wait_until(f"{PREFIXES} received", lambda: self._received() == PREFIXES, 90, every=0.2)
 
     def _received(self):
         return self.node.peer("router")["received"]
@@ -89,16 +90,28 @@ class Lab:
 
     def withdraw(self):
         """While BIRD sends the whole table once more."""
-        updates = self._updates()
+        usual = max(self._drain() for _ in range(3))
+        before = self._updates()
         self.router.ask("reload out node")
-        wait_until("the table comes again", lambda: self._updates() > updates)
+        wait_until("the table comes again", lambda: self._updates() > before)
+        took = self._drain()
+        meanwhile = self._updates()
+        self._wait_received()  # BoRR has set the count back
+        if self._updates() < meanwhile + 100:
+            raise LabError(f"the table had come before the withdraw ({meanwhile - before} UPDATEs)")
+        if took > usual + DELAY_SECONDS:
+            raise LabError(f"{took * 1000:.1f} ms from the command to the withdraw, "
+                           f"without the table {usual * 1000:.1f} ms")
+
+    def _drain(self):
+        """Seconds from the command to the withdraw; the VIP is back afterwards."""
         begin = time.monotonic()
         self.node.anyvip("drain")
         seen = self.other.wait_withdrawn(f"{VIP}/32", begin)
-        took = seen.at - begin
-        if took > WITHDRAW_SECONDS:
-            raise LabError(f"{took * 1000:.1f} ms from the command to the withdraw")
+        back = time.monotonic()
         self.node.anyvip("undrain")
+        self.other.wait_announced(f"{VIP}/32", back)
+        return seen.at - begin
 
     def _updates(self):
         for line in self.node.metrics().splitlines():
