@@ -57,6 +57,7 @@ UpgradeHost Runtime::upgrade_host() {
             [this](Instant began) {
                 HandedOver shell = hand_over(began);
                 return save_state(shell, *agent_);
+            [this] { return options_.config_text; },
             },
             [this] { return save_bfd(bfd_->pause()); },
             [this] { bfd_->go_on(); },

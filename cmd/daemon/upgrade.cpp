@@ -20,6 +20,8 @@ using ErrorCode = boost::system::error_code;
 constexpr auto settle_pause = 2ms;
 /// Rounds of the loop after which a signal that came before they were blocked has been handled.
 constexpr int turns_for_signals = 4;
+/// A configuration that is reloaded during the trial needs another one.
+constexpr int most_trials = 3;
 
 std::string last_line(std::string_view text) {
     while (text.ends_with('\n')) {
@@ -62,10 +64,13 @@ void Upgrade::begin(const std::string& author) {
         return;
     }
     program_ = *std::move(program);
+    trials_ = 0;
     try_out();
 }
 
 void Upgrade::try_out() {
+    ++trials_;
+    tried_config_ = host_.config_text();
     const SavedState state = host_.save(began_);
     const SavedState bfd = host_.save_bfd();
     host_.go_on();
@@ -99,10 +104,22 @@ void Upgrade::trial_ended(const health::Ending& ending) {
         carry_on(describe(ending, line));
     } else if (!program_->is_at(path_)) {
         carry_on(path_ + " was replaced during the trial");
+    } else if (host_.config_text() != tried_config_) {
+        try_out_again();
     } else {
         host_.log.info("upgrade: the trial is passed, anyvipd " + line.substr(6) + " takes over");
         commit();
     }
+}
+
+// What the new program has not read may be what it cannot take over.
+void Upgrade::try_out_again() {
+    if (trials_ == most_trials) {
+        carry_on("the configuration was reloaded during the trial");
+        return;
+    }
+    host_.log.info("upgrade: the configuration was reloaded during the trial, once more");
+    try_out();
 }
 
 void Upgrade::commit() {
@@ -149,21 +166,31 @@ void Upgrade::replace() {
         wait_until_settled();
         return;
     }
+    if (host_.config_text() != tried_config_) {
+        release();
+        try_out_again();
+        return;
+    }
     const std::string problem =
         program_->execute(host_.arguments, host_.save(began_), host_.save_bfd);
     host_.go_on();
     carry_on(problem);
 }
 
-void Upgrade::carry_on(const std::string& problem) {
-    child_.reset();
-    timer_.cancel();
-    program_.reset();
+// Back from the last moments before the replacement.
+void Upgrade::release() {
     is_committed_ = false;
     if (std::exchange(is_holding_, false)) {
         host_.hold_clients(false);
     }
     block_signals(false);
+}
+
+void Upgrade::carry_on(const std::string& problem) {
+    child_.reset();
+    timer_.cancel();
+    program_.reset();
+    release();
     host_.failed(problem);
 }
 

@@ -25,6 +25,8 @@ struct UpgradeHost {
     boost::asio::io_context& io;
     Log& log;
     std::vector<std::string> arguments; ///< of this process
+    /// Of the configuration in force.
+    std::function<std::string()> config_text;
     /// Everything that goes over but BFD, as of now.
     std::function<SavedState(Instant began)> save;
     /// BFD, which stands still from then on.
@@ -54,16 +56,20 @@ class Upgrade {
   private:
     void try_out();
     void trial_ended(const health::Ending& ending);
+    void try_out_again();
     void commit();
     void wait_until_settled();
     void leave(int turns);
     void replace();
+    void release();
     void carry_on(const std::string& problem);
 
     UpgradeHost host_;
     std::string path_;
     std::optional<ProgramFile> program_;
     std::unique_ptr<health::Child> child_;
+    std::string tried_config_; ///< with which the trial was made
+    int trials_ = 0;
     boost::asio::steady_timer timer_;
     Instant began_;
     Instant settled_by_;

@@ -8,6 +8,7 @@ import re
 import shutil
 
 from interop.bfd_routers import make_bfd_router
+from lab.client import Load
 from lab.node import BIN, Node
 from lab.process import LabError, wait_until
 from lab.router import Neighbor
@@ -117,6 +118,25 @@ class Stage:
         raise LabError("the upgrade has succeeded")
 
     def events(self, *names):
+    def carries_on(self, reason):
+        """An upgrade fails for this reason, and neither router nor clients notice."""
+        before, node_before = self.router_view(), self.node_view()
+        count = len(self.events("upgrade.failed"))
+        with Load(self.client, list(VIPS)) as load:
+            said = self.upgrade_fails()
+        require(reason in said, f"the command says: {said}")
+        require("exit 1" in said, f"exit status: {said}")
+        failed = self.events("upgrade.failed")
+        require(len(failed) == count + 1, f"{len(failed) - count} events")
+        require(reason in failed[-1]["reason"], f"the event says: {failed[-1]}")
+        require(reason in self.node.daemon.tail(20), "the log does not say it")
+        view, node_view = self.router_view(), self.node_view()
+        require(view == before, f"the router saw it: {before} -> {view}")
+        require(node_view == node_before, f"the node changed: {node_before} -> {node_view}")
+        self.pid()
+        failures = dict(load.outcomes.failures())
+        require(not failures, f"of {len(load.outcomes)} requests: {failures}")
+
         lines = self.node.anyvip("--json", "events").splitlines()
         return [event for event in map(json.loads, lines) if event["event"] in names]
 
