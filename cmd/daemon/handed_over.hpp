@@ -119,11 +119,13 @@ struct OrphanHandedOver {
     std::int32_t pid = 0;
     int output = -1; ///< the end of its pipe that is ours
     bool is_hook = false;
+    std::optional<Instant> end_by; ///< nullopt: as if it began now
 
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, pid);
         archive.descriptor(2, output);
         archive.field(3, is_hook);
+        archive.field(4, end_by);
     }
 };
 

@@ -43,7 +43,10 @@ std::vector<WaitingHook> Hooks::waiting() const {
 std::vector<OrphanHandedOver> Hooks::running() const {
     std::vector<OrphanHandedOver> result;
     for (const auto& [id, running] : running_) {
-        result.push_back({running.child->pid(), running.child->output_descriptor(), true});
+        result.push_back({running.child->pid(),
+                          running.child->output_descriptor(),
+                          true,
+                          running.timeout.expiry()});
     }
     return result;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/orphans.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include <sys/wait.h>
@@ -14,12 +15,22 @@ void Orphans::adopt(const std::vector<OrphanHandedOver>& orphans) {
     const Instant now = read_clocks().monotonic;
     for (const OrphanHandedOver& one : orphans) {
         if (one.pid > 1) {
+            const Instant latest = one.is_hook ? now + limits::hook_time : now;
             orphans_.push_back({one.pid,
                                 bgp::net::FileDescriptor(one.output),
-                                one.is_hook ? now + limits::hook_time : now});
+                                one.is_hook,
+                                std::min(one.end_by.value_or(latest), latest)});
         }
     }
     look();
+}
+
+std::vector<OrphanHandedOver> Orphans::hand_over() const {
+    std::vector<OrphanHandedOver> result;
+    for (const Orphan& orphan : orphans_) {
+        result.push_back({orphan.pid, orphan.output.get(), orphan.is_hook, orphan.end_by});
+    }
+    return result;
 }
 
 void Orphans::look() {

@@ -22,10 +22,14 @@ class Orphans {
     /// Hooks may go on for as long as any hook; probes are made again, and so end now.
     void adopt(const std::vector<OrphanHandedOver>& orphans);
 
+    /// Those that have not ended at the next upgrade either.
+    [[nodiscard]] std::vector<OrphanHandedOver> hand_over() const;
+
   private:
     struct Orphan {
         std::int32_t pid = 0;
         bgp::net::FileDescriptor output; ///< open, so that it may still print
+        bool is_hook = false;
         Instant end_by;
     };
 

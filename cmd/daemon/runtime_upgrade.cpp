@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <optional>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -35,9 +37,10 @@ HandedOver Runtime::hand_over(Instant began) {
     shell.persist_error = persist_error_;
     shell.hooks = hooks_.waiting();
     shell.orphans = hooks_.running();
+    std::ranges::copy(orphans_.hand_over(), std::back_inserter(shell.orphans));
     for (const int pid : health::living_children()) {
         if (std::ranges::find(shell.orphans, pid, &OrphanHandedOver::pid) == shell.orphans.end()) {
-            shell.orphans.push_back({pid, -1, false});
+            shell.orphans.push_back({pid, -1, false, std::nullopt});
         }
     }
     return shell;
@@ -54,10 +57,10 @@ UpgradeHost Runtime::upgrade_host() {
     return {io_,
             log_,
             options_.arguments,
+            [this] { return options_.config_text; },
             [this](Instant began) {
                 HandedOver shell = hand_over(began);
                 return save_state(shell, *agent_);
-            [this] { return options_.config_text; },
             },
             [this] { return save_bfd(bfd_->pause()); },
             [this] { bfd_->go_on(); },

@@ -2,6 +2,7 @@
 """Without IPv4 between node and router (RFC 8950): by address on FRR and BIRD, unnumbered on FRR."""
 
 import json
+import time
 
 from lab.fabric import Fabric
 from lab.node import Node
@@ -24,6 +25,7 @@ def run(report):
                 ("router and node start", lab.start),
                 ("session is Established", lab.wait_established),
                 ("IPv4 and IPv6 VIP are in the router's kernel", lab.reaches),
+                ("an upgrade in place: nobody notices", lab.upgraded),
                 ("router restarted: back", lab.router_restarted),
                 ("daemon stopped: gone", lab.stopped),
             ):
@@ -85,6 +87,19 @@ class Lab:
         if macs != [link["address"]]:
             raise LabError(f"next hop {hop} at {macs}")
         return True
+
+    def upgraded(self):
+        """What of the link was learnt from router advertisements goes over, too."""
+        before = self._session()
+        self.node.anyvip("reload", "--upgrade")
+        time.sleep(1)  # what was lost would be missed by now
+        if self._session() != before:
+            raise LabError(f"{before} -> {self._session()}")
+        self.reaches()
+
+    def _session(self):
+        peer = self.node.peer("router")
+        return [peer[key] for key in ("state", "since", "resets", "advertised")]
 
     def router_restarted(self):
         self.router.stop()

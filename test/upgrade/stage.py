@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One node with a service, a real router with BFD, a client; the daemon's program file is a copy
+"""One node with a service, a real router with TCP MD5 and BFD, a client; the daemon's program file is a copy
 that a test may replace."""
 
 import json
@@ -21,6 +21,7 @@ CHECK = {"name": "web", "type": "http", "url": "http://127.0.0.1:80/", "interval
 VIP = {"name": "www", "addresses": list(VIPS), "checks": ["web"]}
 DRAIN = {"gshut": "1s", "deadline": "10s", "idle": "3s", "keep_last": "never"}
 BFD = {"transmit": "50ms", "receive": "50ms", "multiplier": 3}
+PASSWORD = "over-every-upgrade"
 
 
 def require(condition, text):
@@ -58,7 +59,7 @@ class Stage:
         self.link = fabric.link("router", "node")
         fabric.default_route("node", self.link.a)
         self.there, self.here = self.link.a[0], self.link.b[0]
-        peer = {"name": "tor", "address": self.there, "asn": ROUTER_ASN}
+        peer = {"name": "tor", "address": self.there, "asn": ROUTER_ASN, "password": PASSWORD}
         if bfd:
             peer["bfd"] = BFD
         self.node = Node(fabric, "node", NODE_ASN, [peer], [vip], checks)
@@ -66,7 +67,7 @@ class Stage:
         self.program = f"{fabric.directory}/anyvipd"
         self.install(f"{BIN}/anyvipd")
         self.node.daemon.argv[0] = self.program
-        neighbors = [Neighbor("node", NODE_ASN, self.here)]
+        neighbors = [Neighbor("node", NODE_ASN, self.here, password=PASSWORD)]
         self.router = make_bfd_router(
             software, fabric, "router", ROUTER_ASN, "10.0.1.1", neighbors, *ALLOWED, interval=50
         )
@@ -117,7 +118,6 @@ class Stage:
             return str(error)
         raise LabError("the upgrade has succeeded")
 
-    def events(self, *names):
     def carries_on(self, reason):
         """An upgrade fails for this reason, and neither router nor clients notice."""
         before, node_before = self.router_view(), self.node_view()
@@ -137,6 +137,7 @@ class Stage:
         failures = dict(load.outcomes.failures())
         require(not failures, f"of {len(load.outcomes)} requests: {failures}")
 
+    def events(self, *names):
         lines = self.node.anyvip("--json", "events").splitlines()
         return [event for event in map(json.loads, lines) if event["event"] in names]
 
