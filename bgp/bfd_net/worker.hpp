@@ -50,6 +50,7 @@ class Worker {
             for (const Slot& slot : slots_) {
                 archive.require(engine_.find(slot.id) != nullptr, "a BFD socket without session");
             }
+            open_again_at_ = Instant{}; // a port that was busy is asked for at once
         }
     }
 

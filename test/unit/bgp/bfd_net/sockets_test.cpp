@@ -4,18 +4,11 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include <net/if.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <chrono>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -23,34 +16,14 @@
 #include "bgp/bfd_net/service.hpp"
 #include "bgp/bfd_net/sockets.hpp"
 #include "bgp/net/socket_address.hpp"
+#include "test/support/own_network.hpp"
 
 using namespace anyvip;
 using namespace anyvip::bgp;
+using anyvip::test::in_own_network;
 using namespace std::chrono_literals;
 
 namespace {
-
-bool raise_loopback() {
-    const net::FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
-}
-
-/// Runs the test in a thread that has left the host's network.
-template <class Test> void in_own_network(Test test) {
-    bool is_possible = false;
-    std::thread([&] {
-        is_possible = ::unshare(CLONE_NEWNET) == 0 && raise_loopback();
-        if (is_possible) {
-            test();
-        }
-    }).join();
-    if (!is_possible) {
-        MESSAGE("no right to make a network namespace");
-    }
-}
 
 std::optional<bfd_net::Datagram> wait_for(int socket, bool is_multihop) {
     pollfd descriptor{socket, POLLIN, 0};
