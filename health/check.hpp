@@ -133,8 +133,6 @@ class Check {
         archive.field(19, transitions_);
         archive.field(20, mixed_);
         archive.field(21, due_);
-        archive.field(20, mixed_);
-        archive.field(21, due_);
         if constexpr (Archive::is_loading) {
             if (std::exchange(is_running_, false)) {
                 next_run_ = started_at_;

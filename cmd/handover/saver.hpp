@@ -30,10 +30,15 @@ class Saver {
   public:
     static constexpr bool is_loading = false;
 
+    Saver() = default;
+    virtual ~Saver() = default;
+    Saver(const Saver&) = delete;
+    Saver& operator=(const Saver&) = delete;
+
     template <class T> void field(std::uint8_t tag, T& value) {
         begin(tag);
         put(value);
-        end();
+        end_field();
     }
 
     /// An enumerator from 0 to `last`.
@@ -79,14 +84,14 @@ class Saver {
             put(*object);
             end();
         }
-        end();
+        end_field();
     }
 
     /// Values that many places share are written once.
     template <class T> void shared(std::uint8_t tag, std::shared_ptr<const T>& pointer) {
         begin(tag);
         put_shared(pointer);
-        end();
+        end_field();
     }
 
     template <class Key, class T>
@@ -100,7 +105,7 @@ class Saver {
             put_shared(pointer);
             end();
         }
-        end();
+        end_field();
     }
 
     /// An open file that goes over by its number; -1: none.
@@ -118,10 +123,25 @@ class Saver {
 
     [[nodiscard]] std::span<const std::uint8_t> fields() const { return octets_; }
 
+    /// Did the tags of each object ascend? One that is there twice would be read but once.
+    [[nodiscard]] bool is_in_order() const { return is_in_order_; }
+
+  protected:
+    /// Before the first field of each object and after each of its fields: where a later version
+    /// may have others. For tests, which write some.
+    virtual void between_fields() {}
+
   private:
     void begin(std::uint8_t tag) {
+        is_in_order_ = is_in_order_ && tag > last_tag_;
+        last_tag_ = tag;
         octets_.push_back(tag);
         begin_element();
+    }
+
+    void end_field() {
+        end();
+        between_fields();
     }
 
     void begin_element() {
@@ -227,13 +247,18 @@ class Saver {
     template <class T>
         requires requires(T& object, Saver& saver) { object.transfer(saver); }
     void put(T& object) {
+        const std::uint8_t outer = std::exchange(last_tag_, std::uint8_t{0});
+        between_fields();
         object.transfer(*this);
+        last_tag_ = outer;
     }
 
     std::vector<std::uint8_t> octets_;
     std::vector<std::size_t> open_; ///< where the lengths of what is being written stand
     std::map<const void*, std::uint32_t> shared_;
     std::vector<int> descriptors_;
+    std::uint8_t last_tag_ = 0; ///< of the object being written
+    bool is_in_order_ = true;
 };
 
 } // namespace anyvip::cmd::handover

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "test/support/later_saver.hpp"
 #include "test/unit/cmd/agent/stage.hpp"
 
 using namespace anyvip;
@@ -31,6 +32,7 @@ Config rich_config() {
 struct Saved {
     Config config;
     std::vector<std::uint8_t> fields;
+    std::vector<std::uint8_t> later_fields; ///< the same, as a later version may write it
     cmd::Now now;
 };
 
@@ -49,7 +51,12 @@ Saved rich_state() {
     REQUIRE(stage.state("app") == vip::VipState::Withdrawn);
     Saver saver;
     stage.agent().transfer(saver);
-    return {rich_config(), {saver.fields().begin(), saver.fields().end()}, stage.now()};
+    LaterSaver later;
+    stage.agent().transfer(later);
+    return {rich_config(),
+            {saver.fields().begin(), saver.fields().end()},
+            {later.fields().begin(), later.fields().end()},
+            stage.now()};
 }
 
 /// Whatever the octets are: an answer, and an agent that still works.
@@ -65,6 +72,18 @@ std::string try_state(const Saved& saved, std::span<const std::uint8_t> fields) 
         static_cast<void>(agent.take_events());
     }
     return loader.problem();
+}
+
+/// What an agent that has loaded these fields says of itself.
+std::vector<std::uint8_t> loaded_and_saved(const Saved& saved,
+                                           std::span<const std::uint8_t> fields) {
+    Agent agent(saved.config, vip::DrainState{}, 7, saved.now);
+    Loader loader(fields, Loader::Files::Absent);
+    agent.transfer(loader);
+    CHECK(loader.problem() == "");
+    Saver saver;
+    agent.transfer(saver);
+    return {saver.fields().begin(), saver.fields().end()};
 }
 
 } // namespace
@@ -142,6 +161,12 @@ TEST_CASE("a VIP or a peer that the configuration lacks is refused") {
     other.config.peers.pop_back();
     CHECK(try_state(other, saved.fields) == "a peer that the configuration lacks");
     CHECK(try_state(saved, saved.fields) == "");
+}
+
+TEST_CASE("a later version may have more fields in any object") {
+    const Saved saved = rich_state();
+    REQUIRE(saved.later_fields.size() > 2 * saved.fields.size());
+    CHECK(loaded_and_saved(saved, saved.later_fields) == loaded_and_saved(saved, saved.fields));
 }
 
 TEST_CASE("a state cut short anywhere, or with any octet changed, does no harm") {

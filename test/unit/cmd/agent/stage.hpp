@@ -257,6 +257,7 @@ class Stage {
     std::vector<std::uint8_t> saved() {
         cmd::handover::Saver saver;
         agent_->transfer(saver);
+        CHECK(saver.is_in_order());
         return {saver.fields().begin(), saver.fields().end()};
     }
 

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "cmd/handover/envelope.hpp"
+#include "test/support/later_saver.hpp"
 
 using namespace anyvip;
 using namespace anyvip::cmd::handover;
@@ -100,8 +101,8 @@ Outer example() {
     return outer;
 }
 
-template <class T> std::vector<std::uint8_t> saved(T object) {
-    Saver saver;
+template <class AnySaver = Saver, class T> std::vector<std::uint8_t> saved(T object) {
+    AnySaver saver;
     saver.field(1, object);
     return {saver.fields().begin(), saver.fields().end()};
 }
@@ -221,6 +222,43 @@ TEST_CASE("an older program reads a newer state: what it does not know is skippe
     REQUIRE(load(saved(NewForm{}), other) == "");
     CHECK(other.a == 10);
     CHECK(other.c == 30);
+}
+
+TEST_CASE("a newer program may have more fields anywhere, in whatever order") {
+    const Outer before = example();
+    const auto later = saved<test::LaterSaver>(before);
+    REQUIRE(later.size() > 3 * saved(before).size());
+    Outer after;
+    REQUIRE(load(later, after) == "");
+    CHECK(saved(after) == saved(before));
+    CHECK(after.same == after.one);
+}
+
+namespace {
+
+/// Its second field would never be read.
+struct TwoOfOneTag {
+    std::uint32_t a = 1;
+    std::uint32_t b = 2;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, a);
+        archive.field(1, b);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a tag that an object uses twice is noticed, wherever the object stands") {
+    Saver good;
+    Outer outer = example();
+    good.field(1, outer);
+    good.field(2, outer);
+    CHECK(good.is_in_order());
+    Saver bad;
+    std::vector<TwoOfOneTag> within(1);
+    bad.field(1, within);
+    CHECK_FALSE(bad.is_in_order());
 }
 
 namespace {
