@@ -49,12 +49,20 @@ std::string Runtime::run() {
 
 std::string Runtime::run(Takeover takeover) {
     configure_log();
-    agent_ = std::move(takeover.agent);
-    if (std::string problem = start(&takeover); !problem.empty()) {
+    if (std::string problem = go_on(std::move(takeover)); !problem.empty()) {
         return "after the upgrade: " + problem;
     }
-    upgraded(takeover.shell);
     io_.run();
+    return {};
+}
+
+// What was taken over ends here: events and configuration are not kept twice for life.
+std::string Runtime::go_on(Takeover takeover) {
+    agent_ = std::move(takeover.agent);
+    if (std::string problem = start(&takeover); !problem.empty()) {
+        return problem;
+    }
+    upgraded(takeover.shell);
     return {};
 }
 
@@ -327,12 +335,11 @@ void Runtime::finish() {
 }
 
 std::string run_taken_over(int state_descriptor, const RunOptions& options) {
-    const bgp::net::FileDescriptor file(state_descriptor);
-    auto takeover = take_over(file.get());
+    auto takeover = take_over(bgp::net::FileDescriptor(state_descriptor));
     if (!takeover) {
         return "after the upgrade: " + takeover.error();
     }
-    return Runtime(takeover->config, options).run(*std::move(takeover));
+    return Runtime(std::move(takeover->config), options).run(*std::move(takeover));
 }
 
 std::string run_daemon(Config config, const RunOptions& options) {

@@ -52,6 +52,7 @@ class Runtime {
     std::string run(Takeover takeover);
 
   private:
+    std::string go_on(Takeover takeover);
     std::string start(Takeover* takeover);
     HandedOver hand_over(Instant began);
     void notice_missing_addresses();

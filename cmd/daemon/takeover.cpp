@@ -58,6 +58,35 @@ std::uint64_t random_seed() {
     return (std::uint64_t{device()} << 32U) | device();
 }
 
+/// The last field of a part.
+SavedState sealed(handover::Saver& saver) {
+    std::vector<int> descriptors = saver.descriptors();
+    saver.field(StateTags::descriptors, descriptors);
+    return {handover::seal(saver.fields()), descriptors};
+}
+
+/// What belongs to a field that is not known here, or to an object that is not there, would stay
+/// open for life.
+void close_unclaimed(handover::Loader& loader) {
+    std::vector<int> named;
+    loader.field(StateTags::descriptors, named);
+    const std::vector<int>& known = loader.descriptors();
+    for (const int descriptor : named) {
+        if (descriptor > STDERR_FILENO && std::ranges::find(known, descriptor) == known.end()) {
+            ::close(descriptor);
+        }
+    }
+}
+
+/// All of a part has been read: its descriptors are ours, and no child's.
+std::string settle(handover::Loader& loader, handover::Loader::Files files) {
+    if (!loader.is_bad() && files == handover::Loader::Files::Inherited) {
+        close_unclaimed(loader);
+        settle_in(loader.descriptors());
+    }
+    return loader.problem();
+}
+
 using BfdThread = std::unique_ptr<bgp::bfd_net::Thread>;
 
 std::expected<BfdThread, std::string> restore_bfd(std::span<const std::uint8_t> part,
@@ -69,10 +98,9 @@ std::expected<BfdThread, std::string> restore_bfd(std::span<const std::uint8_t> 
     handover::Loader loader(*fields, files);
     auto bfd = std::make_unique<bgp::bfd_net::Thread>(random_seed());
     loader.field(StateTags::bfd, *bfd);
-    if (loader.is_bad()) {
-        return std::unexpected("the state of BFD cannot be restored: " + loader.problem());
+    if (const std::string problem = settle(loader, files); !problem.empty()) {
+        return std::unexpected("the state of BFD cannot be restored: " + problem);
     }
-    settle_in(loader.descriptors());
     return bfd;
 }
 
@@ -96,10 +124,9 @@ std::expected<Takeover, std::string> restore_main(std::span<const std::uint8_t> 
     result.agent =
         std::make_unique<Agent>(result.config, vip::DrainState{}, random_seed(), read_clocks());
     loader.field(StateTags::agent, *result.agent);
-    if (loader.is_bad()) {
-        return std::unexpected("the state cannot be restored: " + loader.problem());
+    if (const std::string problem = settle(loader, files); !problem.empty()) {
+        return std::unexpected("the state cannot be restored: " + problem);
     }
-    settle_in(loader.descriptors());
     return result;
 }
 
@@ -128,7 +155,7 @@ SavedState save_state(HandedOver& shell, Agent& agent) {
     handover::Saver saver;
     saver.field(StateTags::shell, shell);
     saver.field(StateTags::agent, agent);
-    return {handover::seal(saver.fields()), saver.descriptors()};
+    return sealed(saver);
 }
 
 SavedState save_bfd(bgp::bfd_net::Thread* bfd) {
@@ -136,7 +163,7 @@ SavedState save_bfd(bgp::bfd_net::Thread* bfd) {
     if (bfd != nullptr) {
         saver.field(StateTags::bfd, *bfd);
     }
-    return {handover::seal(saver.fields()), saver.descriptors()};
+    return sealed(saver);
 }
 
 std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t> file) {
@@ -155,7 +182,8 @@ std::expected<Takeover, std::string> restore_state(std::span<const std::uint8_t>
     return result;
 }
 
-std::expected<Takeover, std::string> take_over(int descriptor) {
+std::expected<Takeover, std::string> take_over(bgp::net::FileDescriptor state) {
+    const int descriptor = state.get();
     constexpr auto inherited = handover::Loader::Files::Inherited;
     std::array<std::uint8_t, handover::header_octets> header{};
     const ssize_t count = ::pread(descriptor, header.data(), header.size(), 0);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bgp/bfd_net/thread.hpp"
+#include "bgp/net/file_descriptor.hpp"
 #include "cmd/agent/agent.hpp"
 #include "cmd/daemon/handed_over.hpp"
 
@@ -24,6 +25,8 @@ struct StateTags {
     static constexpr std::uint8_t shell = 1;
     static constexpr std::uint8_t bfd = 2;
     static constexpr std::uint8_t agent = 3;
+    /// All that are named in the part: who does not know what one of them is for closes it.
+    static constexpr std::uint8_t descriptors = 4;
 };
 
 /// One part, sealed.
@@ -47,8 +50,8 @@ struct Takeover {
 [[nodiscard]] std::expected<Takeover, std::string>
 restore_state(std::span<const std::uint8_t> file);
 
-/// The same with the files. BFD runs before anything else is read.
-[[nodiscard]] std::expected<Takeover, std::string> take_over(int descriptor);
+/// The same with the files; the state's own is closed. BFD runs before anything else is read.
+[[nodiscard]] std::expected<Takeover, std::string> take_over(bgp::net::FileDescriptor state);
 
 /// The environment variable that names the descriptor of the state to a program that takes over.
 inline constexpr const char* state_variable = "ANYVIP_UPGRADE_STATE";

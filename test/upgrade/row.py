@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many upgrades in a row under traffic: neither the router nor a client may notice."""
 
+import contextlib
 import os
 import signal
 import time
@@ -43,6 +44,7 @@ class Row:
         files = self._open_files()
         # A probe may be under way at either moment.
         require(files <= files_before + 2, f"{files_before} open files before, {files} after")
+        require("anyvip-state" not in self._links(), f"the state is still open: {self._links()}")
         for family, load in (("IPv4", load4), ("IPv6", load6)):
             failures = dict(load.outcomes.failures())
             require(not failures, f"{family}: of {len(load.outcomes)} requests: {failures}")
@@ -57,7 +59,18 @@ class Row:
         )
 
     def _open_files(self):
-        return len(os.listdir(f"/proc/{self.stage.pid()}/fd"))
+        return len(os.listdir(self._descriptors()))
+
+    def _links(self):
+        """What its descriptors lead to."""
+        links = []
+        for number in os.listdir(self._descriptors()):
+            with contextlib.suppress(FileNotFoundError):  # closed in the meantime
+                links.append(os.readlink(f"{self._descriptors()}/{number}"))
+        return " ".join(links)
+
+    def _descriptors(self):
+        return f"/proc/{self.stage.pid()}/fd"
 
     def by_signal(self):
         stage = self.stage

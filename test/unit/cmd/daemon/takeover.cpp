@@ -7,12 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include "bgp/bfd/engine.hpp"
+#include "cmd/daemon/wall_time.hpp"
 #include "cmd/handover/envelope.hpp"
 #include "cmd/handover/loader.hpp"
 #include "cmd/handover/saver.hpp"
+#include "test/support/later_saver.hpp"
 #include "test/support/source_tree.hpp"
 
 using namespace anyvip;
@@ -27,6 +33,7 @@ namespace {
 template <class T> std::vector<std::uint8_t> saved(T& object) {
     Saver saver;
     object.transfer(saver);
+    CHECK(saver.is_in_order());
     return {saver.fields().begin(), saver.fields().end()};
 }
 
@@ -163,6 +170,103 @@ TEST_CASE("the state that version 0.1.0 wrote is understood") {
     auto twice = restore_state(again.file);
     REQUIRE_MESSAGE(twice.has_value(), twice.error());
     CHECK(twice->agent->peer("tor")->peer->is_established());
+}
+
+namespace {
+
+/// A whole state, as this version writes it or as a later one may.
+template <class AnySaver> Octets written_by(Takeover& state) {
+    AnySaver first;
+    first.field(StateTags::shell, state.shell);
+    first.field(StateTags::agent, *state.agent);
+    AnySaver second;
+    second.field(StateTags::bfd, *state.bfd);
+    return joined({first.fields().begin(), first.fields().end()},
+                  {second.fields().begin(), second.fields().end()});
+}
+
+/// What a program that has read this state would hand over itself.
+Octets read_and_written(const Octets& file) {
+    auto restored = restore_state(file);
+    REQUIRE_MESSAGE(restored.has_value(), restored.error());
+    Saver saver;
+    saver.field(StateTags::shell, restored->shell);
+    CHECK(saver.is_in_order());
+    return written_by<Saver>(*restored);
+}
+
+} // namespace
+
+TEST_CASE("a later version may have more fields in any object of the whole state") {
+    auto state = restore_state(read_vector());
+    REQUIRE(state.has_value());
+    const Octets plain = written_by<Saver>(*state);
+    const Octets later = written_by<test::LaterSaver>(*state);
+    REQUIRE(later.size() > 2 * plain.size());
+    CHECK(read_and_written(later) == read_and_written(plain));
+}
+
+namespace {
+
+/// Nothing but itself.
+Agent bare_agent() {
+    Config config;
+    config.node.asn = bgp::Asn{65010};
+    config.node.router_id = bgp::RouterId{0x0A00000B};
+    config.node.name = "lb-a";
+    return Agent(config, vip::DrainState{}, 7, read_clocks());
+}
+
+} // namespace
+
+TEST_CASE("an open file that is handed over in a field of a later version is closed") {
+    HandedOver shell;
+    shell.config_text = "[node]\nasn = 65010\n";
+    shell.asn = 65010;
+    shell.router_id = 0x0A00000B;
+    shell.node_name = "lb-a";
+    shell.control = "/run/anyvip/control.sock";
+    Agent agent = bare_agent();
+    // Numbers that nothing else gets in the meantime; `known` is the control socket.
+    const int known = ::fcntl(STDIN_FILENO, F_DUPFD, 900);
+    int unknown = ::fcntl(STDIN_FILENO, F_DUPFD, 910);
+    REQUIRE(known >= 900);
+    REQUIRE(unknown >= 910);
+    shell.api.control = known;
+    Saver saver;
+    saver.field(StateTags::shell, shell);
+    saver.field(StateTags::agent, agent);
+    std::vector<int> descriptors{known, unknown};
+    saver.field(StateTags::descriptors, descriptors);
+    saver.descriptor(200, unknown);
+    const SavedState bfd = save_bfd(nullptr);
+    Octets file = handover::seal(saver.fields());
+    file.insert(file.end(), bfd.file.begin(), bfd.file.end());
+    bgp::net::FileDescriptor memory(::memfd_create("state", MFD_CLOEXEC));
+    REQUIRE(::write(memory.get(), file.data(), file.size()) == static_cast<ssize_t>(file.size()));
+    const int number = memory.get();
+    const auto restored = take_over(std::move(memory));
+    REQUIRE_MESSAGE(restored.has_value(), restored.error());
+    CHECK(restored->shell.api.control == known);
+    CHECK(::fcntl(known, F_GETFD) == FD_CLOEXEC);
+    CHECK(::fcntl(unknown, F_GETFD) == -1);
+    CHECK(::fcntl(number, F_GETFD) == -1);
+    ::close(known);
+}
+
+TEST_CASE("the descriptors of a part stand in it as a list") {
+    HandedOver shell;
+    shell.api.control = 17;
+    shell.api.http = 18;
+    Agent agent = bare_agent();
+    const SavedState saved = save_state(shell, agent);
+    const auto fields = handover::open(saved.file);
+    REQUIRE(fields.has_value());
+    Loader loader(*fields, Loader::Files::Absent);
+    std::vector<int> descriptors;
+    loader.field(StateTags::descriptors, descriptors);
+    CHECK(descriptors == std::vector{17, 18});
+    CHECK(saved.descriptors == descriptors);
 }
 
 TEST_CASE("a newer state with parts that are not known here is understood") {
