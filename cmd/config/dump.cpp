@@ -4,6 +4,7 @@
 
 #include "cmd/config/config.hpp"
 #include "cmd/config/dump_writer.hpp"
+#include "cmd/config/secrets.hpp"
 #include "cmd/config/words.hpp"
 
 namespace anyvip::cmd {
@@ -146,6 +147,16 @@ void dump_tls(DumpWriter& out, const health::TlsOptions& tls) {
     out.number("min_days_valid", tls.min_days_valid);
 }
 
+[[nodiscard]] std::map<std::string, std::string>
+without_secrets(std::map<std::string, std::string> values) {
+    for (auto& [name, value] : values) {
+        if (is_secret_name(name) && !value.empty()) {
+            value = hidden_secret;
+        }
+    }
+    return values;
+}
+
 /// The keys of each type of check.
 struct TargetDump {
     DumpWriter& out;
@@ -165,7 +176,7 @@ struct TargetDump {
         out.text("url", http.url);
         out.text("method", http.method);
         out.text("host", http.host);
-        out.text_table("headers", http.headers);
+        out.text_table("headers", without_secrets(http.headers));
         std::string status;
         for (const auto& [first, last] : http.expect_status) {
             status += (status.empty() ? "" : ",") + std::to_string(first);
@@ -187,7 +198,7 @@ struct TargetDump {
 
     void operator()(const health::ExecTarget& exec) const {
         out.texts("command", exec.command);
-        out.text_table("env", exec.env);
+        out.text_table("env", without_secrets(exec.env));
     }
 
     void operator()(const health::HaproxyTarget& haproxy) const {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cmd/config/config.hpp"
+#include "cmd/config/secrets.hpp"
 #include "health/account/account.hpp"
 
 namespace anyvip::cmd {
@@ -100,14 +101,18 @@ std::expected<Config, std::vector<Problem>> load_config(const std::string& path)
 
 std::string password_exposure(const Config& config, const std::string& path) {
     struct stat attributes{};
-    const bool has_password = std::ranges::any_of(
-        config.peers, [](const PeerEntry& peer) { return !peer.password.empty(); });
-    if (!has_password || ::stat(path.c_str(), &attributes) != 0 ||
-        (attributes.st_mode & S_IROTH) == 0) {
+    if (::stat(path.c_str(), &attributes) != 0 || (attributes.st_mode & S_IROTH) == 0) {
         return {};
     }
-    return path + " holds a password and can be read by everybody; chmod o-rwx it, or use "
-                  "password_file";
+    if (std::ranges::any_of(config.peers,
+                            [](const PeerEntry& peer) { return !peer.password.empty(); })) {
+        return path + " holds a password and can be read by everybody; chmod o-rwx it, or use "
+                      "password_file";
+    }
+    const auto check = std::ranges::find_if(config.checks, has_secret);
+    return check == config.checks.end() ? std::string()
+                                        : path + " holds a secret of check " + check->name +
+                                              " and can be read by everybody; chmod o-rwx it";
 }
 
 } // namespace anyvip::cmd

@@ -79,17 +79,23 @@ def content_policy(stage):
         expect_in(part, head, "head")
 
 
-QUESTIONS = ("/v1/status", "/v1/vips", "/v1/peers", "/v1/peers/tor1", "/v1/checks", "/v1/routes", "/v1/doctor",
-             "/v1/explain/www", "/v1/events", "/metrics")  # fmt: skip
+QUESTIONS = ("/v1/status", "/v1/vips", "/v1/peers", "/v1/peers/tor1", "/v1/checks", "/v1/checks/web",
+             "/v1/checks/db", "/v1/routes", "/v1/doctor", "/v1/explain/www", "/v1/events", "/metrics")  # fmt: skip
+
+
+HTTP = {"name": "web", "type": "http", "url": "http://127.0.0.1:1/", "headers": {"Authorization": SECRET}}
+EXEC = {"name": "db", "type": "exec", "command": ["/bin/false"], "env": {"PGPASSWORD": SECRET}}
 
 
 @case("a password is in no answer, no log line of any level, no dump and no message about a mistake",
-      start=False, peer={"password": SECRET}, daemon={"log_level": "debug"})
+      start=False, peer={"password": SECRET}, checks=[HTTP, EXEC], daemon={"log_level": "debug"})
 def secrets(stage):
     stage.start()
     seen = []
     for changed in (SECRET + "-two", SECRET + "-three"):
         stage.peers[0]["password"] = changed
+        stage.checks[0]["headers"] = {"Authorization": changed}
+        stage.checks[1]["env"] = {"PGPASSWORD": changed}
         stage.write()
         seen += [stage.cli("reload", "--dry-run").stdout, stage.cli("reload", code=0).stdout]
     seen += [stage.api("GET", path)[1] for path in QUESTIONS]
@@ -106,7 +112,8 @@ def secrets(stage):
     stage.write()
     dump = subprocess.run([f"{BIN}/anyvipd", "-c", stage.config, "--dump-config"],
                           capture_output=True, text=True)  # fmt: skip
-    expect_in('password = "********"', dump.stdout, "dump")
+    for line in ('password = "********"', '"Authorization" = "********"', '"PGPASSWORD" = "********"'):
+        expect_in(line, dump.stdout, "dump")
     seen += [dump.stdout, dump.stderr, stage.log()]
     expect([text for text in seen if SECRET[:7] in text], [], "texts with the password")
 
@@ -137,6 +144,12 @@ def exposed(stage):
     known = stage.log()
     stage.cli("reload", code=0)
     expect("holds a password" in stage.log()[len(known):], False, "warned of after chmod")
+
+
+@case("the same of a check's secret", start=False, checks=[HTTP])
+def exposed_check(stage):
+    stage.start()
+    expect_in("holds a secret of check web and can be read by everybody", stage.log(), "log")
 
 
 @case("who is not a configured peer gets no byte, by TCP and by BFD's UDP",

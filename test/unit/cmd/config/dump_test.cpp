@@ -4,6 +4,7 @@
 
 #include "cmd/config/convert.hpp"
 #include "cmd/config/dump_writer.hpp"
+#include "cmd/config/secrets.hpp"
 #include "test/unit/cmd/config/support.hpp"
 
 using namespace anyvip;
@@ -171,6 +172,32 @@ TEST_CASE("a dump hides passwords and keeps the names of secret files") {
     Config hidden = valid(dumped);
     hidden.peers.front().password = "s3cret";
     CHECK(hidden == valid(with_peer("password = \"s3cret\"")));
+}
+
+TEST_CASE("a dump hides secrets of checks: headers and variables, by their names") {
+    const auto check = [](const std::string& lines) {
+        return valid("[node]\nasn = 65010\n[[check]]\nname = \"c\"\n" + lines);
+    };
+    const Config http = check("type = \"http\"\nurl = \"http://a/\"\nheaders = { Authorization = "
+                              "\"hunter2\", X-API-Key = \"hunter2\", Cookie = \"hunter2\", "
+                              "Accept = \"text/plain\", X-Token = \"\" }\n");
+    const Config exec = check("type = \"exec\"\ncommand = [\"/bin/a\"]\nenv = { PGPASSWORD = "
+                              "\"hunter2\", MYSQL_PWD = \"hunter2\", Client_Secret = \"hunter2\", "
+                              "LANG = \"C\", PWD = \"/tmp\" }\n");
+    for (const Config& config : {http, exec}) {
+        const std::string dumped = dump_config(config);
+        CAPTURE(dumped);
+        CHECK(dumped.find("hunter2") == std::string::npos);
+        CHECK(dump_config(valid(dumped)) == dumped);
+        CHECK(has_secret(config.checks.front()));
+    }
+    const std::string dumped = dump_config(http);
+    CHECK(dumped.find("\"Authorization\" = \"********\"") != std::string::npos);
+    CHECK(dumped.find("\"Accept\" = \"text/plain\"") != std::string::npos);
+    CHECK(dumped.find("\"X-Token\" = \"\"") != std::string::npos);
+    CHECK(dump_config(exec).find("\"PWD\" = \"/tmp\"") != std::string::npos);
+    CHECK_FALSE(has_secret(
+        check("type = \"exec\"\ncommand = [\"/bin/a\"]\nenv = { LANG = \"C\" }\n").checks[0]));
 }
 
 TEST_CASE("a dump has a value for every key that has a default") {
