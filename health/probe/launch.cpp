@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "health/account/account.hpp"
@@ -109,8 +110,8 @@ bool become(const Account& account) {
 bool give_up_privileges() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     const std::array<__user_cap_data_struct, 2> none{};
-    // Where a system call filter forbids capset (our unit), what is not ambient ends at execve; the
-    // inheritable set stays, and gives nothing under no_new_privs.
+    // Where a system call filter forbids capset (our unit), what is not ambient ends at execve, see
+    // `detour`; the inheritable set stays, and gives nothing under no_new_privs.
     return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
            (::syscall(SYS_capset, &header, none.data()) == 0 ||
@@ -142,6 +143,50 @@ void run(const Plan& plan) {
         ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
         ::execve(plan.argv[0], plan.argv, plan.env);
     }
+}
+
+/// False under a system call filter that forbids it.
+bool may_set_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> sets{};
+    return ::syscall(SYS_capget, &header, sets.data()) == 0 &&
+           ::syscall(SYS_capset, &header, sets.data()) == 0; // as they are
+}
+
+/// What the kernel runs in the place of a script; empty: it is none.
+std::string interpreter_of(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    std::array<char, 256> octets{}; // the kernel looks no further
+    const ssize_t size = file < 0 ? 0 : ::read(file, octets.data(), octets.size());
+    if (file >= 0) {
+        ::close(file);
+    }
+    std::string_view line(octets.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    line = line.substr(0, line.find('\n'));
+    if (!line.starts_with("#!")) {
+        return {};
+    }
+    line.remove_prefix(std::min(line.find_first_not_of(" \t", 2), line.size()));
+    return std::string(line.substr(0, line.find_first_of(" \t")));
+}
+
+/// Of the program or of what interprets it. What another user may run and we cannot see may have
+/// some.
+bool may_carry_capabilities(std::string path, bool is_other_user) {
+    for (int depth = 0; depth < 6 && !path.empty(); ++depth) {
+        if (::getxattr(path.c_str(), "security.capability", nullptr, 0) >= 0 ||
+            (errno == EACCES && is_other_user)) {
+            return true;
+        }
+        path = interpreter_of(path);
+    }
+    return false;
+}
+
+/// A program with capabilities on its file keeps those of them that its parent has. Ours are only
+/// forgotten by a program: so there is another one in between.
+void detour(std::vector<std::string>& argv) {
+    argv.insert(argv.begin(), {"/bin/sh", "-c", "exec \"$@\"", "sh"});
 }
 
 std::expected<pid_t, std::error_code> start(const Plan& plan) {
@@ -192,6 +237,9 @@ std::expected<pid_t, std::error_code> launch(const Command& command, int output)
         return input;
     }
     std::vector<std::string> argv = command.argv;
+    if (!may_set_capabilities() && may_carry_capabilities(argv.front(), account.has_value())) {
+        detour(argv);
+    }
     std::vector<std::string> env = environment(command.env);
     const std::vector<char*> argv_pointers = pointers(argv);
     const std::vector<char*> env_pointers = pointers(env);

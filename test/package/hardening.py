@@ -3,20 +3,24 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
+import struct
 import threading
 
 from lab.fabric import ROOT
 from lab.process import LabError, run, wait_until
 
-from .node import CHECKS, KEY, VIP
+from .node import CHECKS, KEY, PRIVILEGES, VIP
 
 UNIT = f"{ROOT}/etc/systemd/anyvip.service"
 ROUTE = f"{VIP}/32"
 # CAP_NET_BIND_SERVICE 10, CAP_NET_ADMIN 12, CAP_NET_RAW 13
 RIGHTS = 1 << 10 | 1 << 12 | 1 << 13
 WORST = 2.0
+# struct vfs_cap_data of revision 2: magic and the effective bit; permitted and inheritable, low and high word.
+NET_RAW_EFFECTIVE = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
 
 
 def expect(found, wanted, what):
@@ -35,7 +39,10 @@ def check(report, node, router):
     report.check("file check down and up", lambda: file_check(node, router))
     report.check("process checks: by unit and by pidfile", lambda: process_checks(node))
     report.check("haproxy check, with HAProxy's group from a drop-in", lambda: haproxy(node))
-    report.check("`user` of a check, with the rights from a drop-in", lambda: user(node))
+    report.check(
+        "a program with capabilities on its file: none as a check", lambda: file_capabilities(node)
+    )
+    report.check("`user` of a check, root too, with the rights from a drop-in", lambda: user(node))
     report.check("drain, undrain, and packets that still arrive", lambda: drain(node, router))
     report.check("doctor misses nothing", lambda: doctor(node))
     report.check(
@@ -131,20 +138,47 @@ def user(node):
     rights = "CAP_SETUID CAP_SETGID CAP_KILL"
     node.drop_in(
         "user",
-        f"AmbientCapabilities={rights}\nCapabilityBoundingSet={rights}\nSystemCallFilter=@setuid\n",
+        f"AmbientCapabilities={rights}\nCapabilityBoundingSet={rights}\n"
+        "SystemCallFilter=@setuid capset\n",
     )
-    script = [f"{CHECKS}/privileges", "other"]
-    node.tables.append(
-        ("[check]", {"name": "other", "type": "exec", "command": script, "user": "daemon"})
-    )
-    node.table("[vip]")["checks"].append("other")
+    for other in ("daemon", "root"):
+        script = [f"{CHECKS}/privileges", other]
+        node.tables.append(
+            ("[check]", {"name": other, "type": "exec", "command": script, "user": other})
+        )
+        node.table("[vip]")["checks"].append(other)
     node.write()
     node.machine.run("systemctl", "restart", "anyvip")
     node.wait_state("announced")
-    text = node.private("other")
-    expect(text.splitlines()[0], "daemon", "user")
-    for kind in ("CapPrm", "CapEff", "CapAmb"):
-        expect(int(fields(text)[kind], 16), 0, kind)
+    for other in ("daemon", "root"):
+        text = node.private(other)
+        expect(text.splitlines()[0], other, "user")
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            expect(int(fields(text)[kind], 16), 0, f"{kind} of {other}")
+
+
+def file_capabilities(node):
+    """A copy of the shell with cap_net_raw+ep, which the daemon has, interprets two checks: by name, and
+    as a script of its."""
+    machine = node.machine
+    capable, script = f"{CHECKS}/capable", f"{CHECKS}/of-capable"
+    machine.run("cp", "/bin/sh", capable)
+    os.setxattr(f"/proc/{machine.pid}/root{capable}", "security.capability", NET_RAW_EFFECTIVE)
+    machine.write(script, PRIVILEGES.replace("#!/bin/sh", f"#!{capable}"), 0o755)
+    kept = machine.run(capable, "-c", "grep CapPrm: /proc/$$/status", user="daemon").split()[1]
+    expect(int(kept, 16) & 1 << 13 != 0, True, "the capability of the file")
+    commands = {"named": [capable, f"{CHECKS}/privileges", "named"], "script": [script, "script"]}
+    for name, command in commands.items():
+        node.tables.append(("[check]", {"name": name, "type": "exec", "command": command}))
+        node.table("[vip]")["checks"].append(name)
+    node.write()
+    machine.run("systemctl", "reload", "anyvip")
+    for name in commands:
+        wait_until(f"check {name} ran", lambda n=name: node.private(n))
+        found = fields(node.private(name))
+        for kind in ("CapPrm", "CapEff", "CapAmb"):
+            expect(int(found[kind], 16), 0, f"{kind} of {name}")
+        check_state(node, name, "up")
 
 
 def drain(node, router):

@@ -12,9 +12,14 @@ VIP = "203.0.113.10"
 CHECKS = "/usr/local/lib/checks"
 KEY = "/etc/anyvip/tor1.key"
 
-# What a check is, and that it has nothing of the daemon's rights, it says itself.
+# What a check is, and that it has nothing of the daemon's rights, it says itself: the shell, not a child of its.
 PRIVILEGES = """#!/bin/sh
-{ id -un; grep -E '^(Cap|NoNewPrivs)' /proc/self/status; } >"/tmp/$1.$$"
+{
+    id -un
+    while read -r line; do
+        case $line in Cap* | NoNewPrivs*) echo "$line" ;; esac
+    done </proc/$$/status
+} >"/tmp/$1.$$"
 mv "/tmp/$1.$$" "/tmp/$1"
 """
 
