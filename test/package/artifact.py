@@ -106,9 +106,10 @@ def check(report, package, root):
 
 def lint(package):
     argv = ["lintian", "--allow-root", "--display-info", "--pedantic", package]
-    output = run(*argv, check=False, timeout=300)
+    output = run(*argv, timeout=300)
     if output.strip():
         raise LabError(output)
+    print("      lintian: no output")
 
 
 def contents(package):
@@ -132,7 +133,7 @@ def come_and_go(root, package):
         test "$(stat -c '%U:%G %a' /etc/anyvip/anyvip.toml)" = 'root:anyvip 640'
         dpkg -i /root/anyvip.deb
         dpkg -P anyvip
-        ! getent passwd anyvip && ! getent group anyvip
+        if getent passwd anyvip || getent group anyvip; then exit 1; fi
         exec >&3
         {LIST}"""
     after = in_root(root, package, script)

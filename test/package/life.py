@@ -3,7 +3,7 @@
 
 import time
 
-from lab.process import LabError, wait_until
+from lab.process import LabError, run, wait_until
 
 from . import artifact, hardening
 from .hardening import ROUTE, expect
@@ -26,6 +26,10 @@ def go_on(report, node, router, package):
     report.check(
         "dpkg -i of a version that cannot start: the old one carries on and dpkg says so",
         lambda: broken_upgrade(node, router, package),
+    )
+    report.check(
+        "dpkg -i of a version that crashes when it has taken over: dpkg says so",
+        lambda: crashing_upgrade(node, package),
     )
     report.check("exit status 78 is not tried again", lambda: bad_configuration(node))
     report.check("a stopped loop: the watchdog restarts it", lambda: watchdog(node, router))
@@ -59,12 +63,15 @@ def enable(node):
 def upgrade(node, router, package):
     router.wait_route(ROUTE)
     before = router.session(), node.property("MainPID"), node.property("NRestarts")
-    output = node.machine.install(artifact.newer(package, "0.1.0+1"))
+    changed_unit = "sed -i 's/^RestartSec=1$/RestartSec=2/' lib/systemd/system/anyvip.service"
+    output = node.machine.install(artifact.newer(package, "0.1.0+1", changed_unit))
     after = router.session(), node.property("MainPID"), node.property("NRestarts")
     expect(after, before, f"since when session and BFD are up, process, restarts ({output})")
     program = node.machine.run("readlink", f"/proc/{before[1]}/exe").strip()
     expect(program, "/usr/sbin/anyvipd", "the program that runs")
     expect(node.events("upgrade.done") != [], True, "event upgrade.done")
+    expect(node.property("RestartUSec"), "2s", "the new unit is read")
+    hardening.not_dumpable(node.machine, before[1])
     node.wait_state("announced")
 
 
@@ -76,6 +83,29 @@ def broken_upgrade(node, router, package):
     expect((router.session(), node.property("MainPID")), before, "session, BFD, process")
     node.machine.install(artifact.newer(package, "0.1.0+3"))
     expect((router.session(), node.property("MainPID")), before, "after the next version")
+
+
+# Passes the trial and nothing else.
+PRETENDER = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char** argv) {
+    if (argc < 2 || strcmp(argv[1], "--upgrade-trial") != 0) abort();
+    return puts("ready 99") < 0;
+}
+"""
+
+
+def crashing_upgrade(node, package):
+    program = f"{artifact.BUILD}/pretender"
+    run("cc", "-static", "-x", "c", "-", "-o", program, stdin=PRETENDER)
+    change = f"cp {program} usr/sbin/anyvipd"
+    output = node.machine.install(artifact.newer(package, "0.1.0+4", change))
+    expect("has not answered" in output, True, f"what dpkg shows: {output}")
+    node.machine.install(artifact.newer(package, "0.1.0+5"))
+    node.machine.run("systemctl", "restart", "anyvip")
+    node.wait_state("announced")
 
 
 def bad_configuration(node):
@@ -147,7 +177,8 @@ def remove(node, router):
     machine.run("dpkg", "-P", "anyvip")
     left = machine.run(*LEFT.replace("-user anyvip", f"-uid {uid}").split())
     expect(left.split(), [], "after the purge")
-    expect(machine.status("id", "anyvip")[0], 1, "user after the purge")
+    for book in ("passwd", "group"):
+        expect(machine.status("getent", book, "anyvip")[0], 2, f"{book} after the purge")
     expect(
         machine.run("ls", "/etc/anyvip").split(),
         ["tor1.key"],
