@@ -2,6 +2,7 @@
 // Whole states: BFD, and one that an earlier version has written.
 #include "cmd/daemon/takeover.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -37,8 +38,8 @@ template <class T> std::vector<std::uint8_t> saved(T& object) {
     return {saver.fields().begin(), saver.fields().end()};
 }
 
-std::vector<std::uint8_t> read_vector() {
-    const std::string text = read_source("test/vectors/upgrade-0.1.0.state");
+std::vector<std::uint8_t> read_vector(const std::string& kind = {}) {
+    const std::string text = read_source("test/vectors/upgrade-0.1.0" + kind + ".state");
     return {text.begin(), text.end()};
 }
 
@@ -196,6 +197,33 @@ Octets read_and_written(const Octets& file) {
 }
 
 } // namespace
+
+// A drain with its client, hooks, an address that is held down, a default route, an unnumbered peer
+// and a listener with a key.
+TEST_CASE("the state that version 0.1.0 wrote in the midst of everything is understood") {
+    auto restored = restore_state(read_vector("-rich"));
+    REQUIRE_MESSAGE(restored.has_value(), restored.error());
+    Agent& agent = *restored->agent;
+    HandedOver& shell = restored->shell;
+    REQUIRE(agent.vip("www").has_value());
+    CHECK(agent.vip("www")->state == vip::VipState::Draining);
+    CHECK(agent.vip("api")->state == vip::VipState::Withdrawn);
+    CHECK(agent.peer("tor")->peer->is_established());
+    CHECK(agent.peer("bare")->peer->is_established());
+    CHECK(agent.default_routes_present().size() == 2); // one a family
+    CHECK(shell.upgrades == 1);
+    CHECK(shell.api.drain_waiters.size() == 1);
+    CHECK(shell.hooks.size() == 4); // of twelve eight run
+    CHECK(std::ranges::count(shell.orphans, true, &OrphanHandedOver::is_hook) == 8);
+    CHECK(std::ranges::any_of(shell.peers.peers, [](const PeerSockets& peer) {
+        return peer.learnt.has_value() && !peer.heard.empty();
+    }));
+    CHECK(std::ranges::any_of(shell.peers.listeners, [](const bgp::net::OpenListener& listener) {
+        return !listener.keys.empty();
+    }));
+    const Octets plain = read_and_written(written_by<Saver>(*restored));
+    CHECK(read_and_written(written_by<test::LaterSaver>(*restored)) == plain);
+}
 
 TEST_CASE("a later version may have more fields in any object of the whole state") {
     auto state = restore_state(read_vector());
