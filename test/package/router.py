@@ -18,6 +18,7 @@ protocol bgp node {{
     neighbor {address} as 65010;
     password "{password}";
     bfd on;
+    error wait time 1, 2; # by default a reset is followed by a minute of silence
     ipv4 {{ import all; export none; }};
     ipv6 {{ import all; export none; }};
 }}
