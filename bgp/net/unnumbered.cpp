@@ -36,13 +36,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// RFC 4861 §6.2.4 and §10: the first few rounds are fast; later ones as FRR's unnumbered links.
+constexpr std::chrono::milliseconds round_interval = 1s;
+/// RFC 4861 §6.2.4 and §10: something is sent in each of the first few rounds.
 constexpr int fast_rounds = 4;
-constexpr std::chrono::milliseconds fast_interval = 1s;
-constexpr std::chrono::milliseconds interval = 10s;
-/// A solicitation brings the next round forward to this distance from the last (RFC 4861 §6.2.6
-/// has 3 s for many hosts on a link; here there is one).
-constexpr std::chrono::milliseconds shortest_interval = 1s;
+/// Later as on FRR's unnumbered links, while there is a session. While there is none, the router
+/// may be waiting for us: every round. RFC 4861 §6.2.6 has 3 s for many hosts on a link; here there
+/// is one.
+constexpr std::chrono::milliseconds settled_interval = 10s;
 
 template <typename Value> bool set_option(int socket, int level, int name, const Value& value) {
     return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
@@ -117,14 +117,19 @@ int hop_limit_of(msghdr& header) {
 } // namespace
 
 struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
-    Impl(boost::asio::io_context& loop, std::string name, bool sends, std::function<void()> change)
-        : io(loop), interface(std::move(name)), advertises(sends), on_change(std::move(change)),
-          timer(io) {}
+    Impl(boost::asio::io_context& loop,
+         std::string name,
+         bool sends,
+         std::function<bool()> has_session,
+         std::function<void()> change)
+        : io(loop), interface(std::move(name)), advertises(sends),
+          is_settled(std::move(has_session)), on_change(std::move(change)), timer(io) {}
 
     void round();
     void arm(std::chrono::milliseconds delay);
     void open();
     void close(std::string reason);
+    void send_messages();
     void send(const std::vector<std::uint8_t>& message, const IpAddress& to);
     void wait();
     void read_some();
@@ -138,12 +143,14 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
     boost::asio::io_context& io;
     std::string interface;
     bool advertises;
+    std::function<bool()> is_settled;
     std::function<void()> on_change;
     boost::asio::steady_timer timer;
     std::optional<Descriptor> socket;
     std::uint32_t index = 0;
     int rounds = 0; ///< since the socket was opened
-    Instant last_round;
+    Instant last_sent;
+    bool is_asked = false;
     RouterTable routers;
     std::string socket_problem;
     std::pair<std::optional<IpAddress>, std::string> reported{std::nullopt, "0"};
@@ -152,8 +159,10 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
 RouterDiscovery::RouterDiscovery(boost::asio::io_context& io,
                                  std::string interface,
                                  bool advertises,
+                                 std::function<bool()> is_settled,
                                  std::function<void()> on_change)
-    : impl_(std::make_shared<Impl>(io, std::move(interface), advertises, std::move(on_change))) {
+    : impl_(std::make_shared<Impl>(
+          io, std::move(interface), advertises, std::move(is_settled), std::move(on_change))) {
     impl_->arm(0ms);
 }
 
@@ -194,17 +203,25 @@ void RouterDiscovery::Impl::round() {
             routers.link_lost();
             rounds = 0; // the carrier, and perhaps another router, may be back any time
         }
-        const auto mac = read_mac(socket->native_handle(), interface);
-        if (routers.is_in_doubt()) {
-            send(router_solicitation(mac), all_nodes_or_routers(2));
-        }
-        if (advertises) {
-            send(router_advertisement(mac), all_nodes_or_routers(1));
+        const Instant now = std::chrono::steady_clock::now();
+        if (std::exchange(is_asked, false) || rounds <= fast_rounds || !is_settled() ||
+            now - last_sent >= settled_interval) {
+            last_sent = now;
+            send_messages();
         }
     }
-    last_round = std::chrono::steady_clock::now();
-    arm(rounds < fast_rounds ? fast_interval : interval);
+    arm(round_interval);
     report();
+}
+
+void RouterDiscovery::Impl::send_messages() {
+    const auto mac = read_mac(socket->native_handle(), interface);
+    if (routers.is_in_doubt()) {
+        send(router_solicitation(mac), all_nodes_or_routers(2));
+    }
+    if (advertises) {
+        send(router_advertisement(mac), all_nodes_or_routers(1));
+    }
 }
 
 void RouterDiscovery::Impl::arm(std::chrono::milliseconds delay) {
@@ -296,8 +313,9 @@ bool RouterDiscovery::Impl::read_one() {
         routers.heard(message.source, *lifetime, std::chrono::steady_clock::now());
     } else if (advertises && is_router_solicitation(message)) {
         const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(
-            std::chrono::steady_clock::now() - last_round);
-        arm(std::max(0ms, shortest_interval - since));
+            std::chrono::steady_clock::now() - last_sent);
+        is_asked = true;
+        arm(std::max(0ms, round_interval - since));
     }
     return true;
 }

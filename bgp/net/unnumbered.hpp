@@ -21,10 +21,12 @@ namespace anyvip::bgp::net {
 class RouterDiscovery {
   public:
     /// `advertises`: Router Advertisements with lifetime 0 are sent (`ra` of the peer).
+    /// `is_settled`: a session runs over the link, and nobody waits to hear of us.
     /// `on_change` runs from the loop whenever `router` or `problem` has changed.
     RouterDiscovery(boost::asio::io_context& io,
                     std::string interface,
                     bool advertises,
+                    std::function<bool()> is_settled,
                     std::function<void()> on_change);
     ~RouterDiscovery();
     RouterDiscovery(const RouterDiscovery&) = delete;

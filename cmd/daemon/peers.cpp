@@ -129,9 +129,15 @@ void Peers::discover(const PeerEntry& entry) {
               entry.interface);
     discovery.advertises = entry.ra;
     discovery.process = std::make_unique<bgp::net::RouterDiscovery>(
-        io_, entry.interface, entry.ra, [this, interface = entry.interface] {
-            on_router_changed(interface);
-        });
+        io_,
+        entry.interface,
+        entry.ra,
+        [this, interface = entry.interface] {
+            return std::ranges::any_of(agent_.config().peers, [&](const PeerEntry& peer) {
+                return peer.interface == interface && is_established(peer.session.name);
+            });
+        },
+        [this, interface = entry.interface] { on_router_changed(interface); });
 }
 
 void Peers::on_router_changed(const std::string& interface) {

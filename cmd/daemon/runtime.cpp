@@ -316,10 +316,17 @@ void Runtime::finish() {
         control_socket_.reset();
         public_listener_.reset();
     });
-    // After the Ceases, and while their connections end: an older FRR takes AdminDown for a failure
-    // and resets BGP.
-    bfd_->stop();
     watchdog_.cancel();
+    bfd_ends_by_ = read_clocks().monotonic + std::chrono::seconds(1);
+    wind_down();
+}
+
+// Who hears AdminDown before the Cease takes it for a failure: an older FRR resets BGP, BIRD
+// refuses connections for a minute. So BFD goes on until the connections have ended.
+void Runtime::wind_down() {
+    if (peers_->is_quiet() || read_clocks().monotonic >= bfd_ends_by_) {
+        bfd_->stop();
+    }
     timer_.expires_after(std::chrono::milliseconds(10));
     timer_.async_wait([this](ErrorCode error) {
         if (error) {
@@ -329,7 +336,7 @@ void Runtime::finish() {
             log_.info("stopped");
             io_.stop();
         } else {
-            finish();
+            wind_down();
         }
     });
 }

@@ -81,6 +81,7 @@ class Runtime {
     void configure_log();
     void warn_of_exposure();
     void finish();
+    void wind_down();
 
     RunOptions options_;
     Config config_;
@@ -120,6 +121,7 @@ class Runtime {
     bool is_status_stale_ = true;
     bool is_in_turn_ = false;
     bool is_finished_ = false;
+    Instant bfd_ends_by_{}; ///< once finished
 };
 
 } // namespace anyvip::cmd

@@ -295,7 +295,7 @@ class Loader {
         if (!is_there) {
             value.reset();
         } else {
-            get(value.emplace());
+            get(value.emplace(T{}));
         }
     }
 

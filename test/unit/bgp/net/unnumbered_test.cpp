@@ -67,7 +67,7 @@ TEST_CASE("several routers are a problem; when the link was down the one that sp
     const IpAddress first = *IpAddress::parse("fe80::1");
     const IpAddress second = *IpAddress::parse("fe80::2");
     routers.link("up");
-    RouterDiscovery discovery(network.loop, "up0", false, [] {});
+    RouterDiscovery discovery(network.loop, "up0", false, [] { return false; }, [] {});
     REQUIRE(network.run_until([&] {
         routers.advertise(first);
         return discovery.router() == first;
@@ -91,7 +91,8 @@ TEST_CASE("several routers are a problem; when the link was down the one that sp
 TEST_CASE("a missing interface is a problem with its name, told from the loop") {
     boost::asio::io_context io;
     int changes = 0;
-    const RouterDiscovery discovery(io, "nonexistent0", true, [&] { ++changes; });
+    const RouterDiscovery discovery(
+        io, "nonexistent0", true, [] { return false; }, [&] { ++changes; });
     CHECK(discovery.problem().empty());
     CHECK(run_until(io, [&] { return changes == 1; }));
     CHECK(discovery.problem() == "no interface \"nonexistent0\"");
