@@ -37,15 +37,21 @@ DrainWriter::~DrainWriter() {
 void DrainWriter::save(vip::DrainState state) {
     next_ = std::move(state);
     ++unanswered_;
+    ++waiting_;
     if (is_overdue_) {
-        boost::asio::post(io_, [this] { give_up(); });
-    } else if (writing_for_ == 0) {
-        write(unanswered_);
+        // By the time it runs the disk may be back, and a new write under way.
+        boost::asio::post(io_, [this] {
+            if (is_overdue_) {
+                give_up();
+            }
+        });
+    } else if (!writing_for_) {
+        write();
     }
 }
 
-void DrainWriter::write(std::size_t saves) {
-    writing_for_ = saves;
+void DrainWriter::write() {
+    writing_for_ = std::exchange(waiting_, 0);
     is_overdue_ = false;
     const auto work = [mailbox = mailbox_, save = save_, state = std::move(*next_)] {
         std::string problem = save(state);
@@ -61,7 +67,10 @@ void DrainWriter::write(std::size_t saves) {
     next_.reset();
     timer_.expires_after(patience_);
     timer_.async_wait([this](boost::system::error_code error) {
-        if (!error) {
+        // A wait that was over before it was cancelled is of a write that has ended.
+        const bool is_of_this =
+            writing_for_ && timer_.expiry() <= boost::asio::steady_timer::clock_type::now();
+        if (!error && is_of_this) {
             is_overdue_ = true;
             give_up();
         }
@@ -75,6 +84,7 @@ void DrainWriter::write(std::size_t saves) {
 
 void DrainWriter::give_up() {
     writing_for_ = 0;
+    waiting_ = 0;
     answer(unanswered_, "the disk does not answer");
 }
 
@@ -84,9 +94,9 @@ void DrainWriter::written(const std::string& problem) {
         thread_.join();
     }
     is_overdue_ = false;
-    const std::size_t answered = std::exchange(writing_for_, 0);
+    const std::size_t answered = std::exchange(writing_for_, std::nullopt).value_or(0);
     if (next_) {
-        write(unanswered_ - answered);
+        write();
     }
     answer(answered, problem);
 }
@@ -94,7 +104,7 @@ void DrainWriter::written(const std::string& problem) {
 void DrainWriter::answer(std::size_t count, const std::string& problem) {
     for (; count > 0; --count) {
         --unanswered_;
-        done_(problem);
+        done_(problem); // which may save again
     }
 }
 

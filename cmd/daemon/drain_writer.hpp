@@ -51,7 +51,7 @@ class DrainWriter {
   private:
     struct Mailbox;
 
-    void write(std::size_t saves);
+    void write();
     void written(const std::string& problem);
     void answer(std::size_t count, const std::string& problem);
     void give_up();
@@ -63,9 +63,11 @@ class DrainWriter {
     boost::asio::steady_timer timer_;
     std::optional<vip::DrainState> next_; // to be written after the write in progress
     std::size_t unanswered_ = 0;
-    std::size_t writing_for_ = 0; // how many of them the write in progress answers
-    bool is_overdue_ = false;     // the write in progress is late, and counts as failed
-    std::thread thread_;          // only while it writes
+    std::size_t waiting_ = 0; // those of them that next_ answers
+    /// … and that the write in progress answers; 0: they have been given up.
+    std::optional<std::size_t> writing_for_;
+    bool is_overdue_ = false; // the write in progress is late, and counts as failed
+    std::thread thread_;      // only while it writes
     std::shared_ptr<Mailbox> mailbox_;
 };
 
