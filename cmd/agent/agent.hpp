@@ -163,7 +163,7 @@ struct CheckView {
 
 /// How the last drain of a VIP goes or went, for `drain --wait`.
 enum class DrainOutcome : std::uint8_t {
-    None, ///< never drained
+    None, ///< not drained since it was asked for
     Running,
     Ended,          ///< no traffic left
     DeadlinePassed, ///< out of service, with traffic left
@@ -260,6 +260,9 @@ class Agent {
     void default_route_failed(const vip::DefaultRouteKey& key, std::string_view reason, Now now);
     [[nodiscard]] vip::DrainReply drain(const vip::DrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
+    /// Of a drain that was accepted and written since: why nobody holds it any more; empty: it
+    /// holds.
+    [[nodiscard]] std::string why_drain_ended(const vip::DrainRequest& request) const;
     void drain_file(bool exists, Now now);
     /// Empty error: written.
     void persisted(std::string_view error, Now now);

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 /// A drain file that was refused is asked about again this often.
 constexpr auto file_retry = 10s;
+/// How the reason of a drain begins that `keep_last` has refused at last.
+constexpr std::string_view refusal_text = "the drain ends: ";
 
 [[nodiscard]] std::string describe_hold(const vip::Hold& hold) {
     std::string text = hold.reason.empty() ? "" : ": " + hold.reason;
@@ -278,10 +280,11 @@ void Agent::Impl::ask_again(const std::function<bool(VipRecord&, const HolderKey
 }
 
 void Agent::Impl::cancel(const HolderKey& key, const Refusal& refusal, Instant now) {
-    const std::string text = "the drain ends: " + refusal.vip + ": " + refusal.reason;
+    const std::string text = std::string(refusal_text) + refusal.vip + ": " + refusal.reason;
+    std::vector<VipRecord*> held;
     for (VipRecord* record : order) {
         if (holder_of(record->config, effective) == key) {
-            record->drain.reason = text;
+            held.push_back(record);
         }
     }
     outbox.event(now, "drain.refused", refusal.vip, text, {{"level", "warning"}});
@@ -301,6 +304,14 @@ void Agent::Impl::cancel(const HolderKey& key, const Refusal& refusal, Instant n
         break;
     case HolderKey::Kind::Unreadable:
         break; // nothing is announced, so nothing can be the last
+    }
+    for (VipRecord* record : held) {
+        record->drain.reason = text;
+        // Whatever step it was in: who waits for it hears that it is in service. Another holder may
+        // keep it out all the same.
+        if (!holder_of(record->config, effective)) {
+            record->drain.outcome = DrainOutcome::Cancelled;
+        }
     }
     // The other node has gone or goes: being back at once matters more than being on disk first.
     for (vip::DrainState& state : unwritten) {
@@ -351,11 +362,10 @@ void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
                 record.drain.outcome = DrainOutcome::Cancelled;
             }
             enter(record, vip::DrainStep::None, now);
-            const bool is_refused = record.drain.reason.starts_with("the drain ends");
-            outbox.event(now,
-                         "vip.undrained",
-                         record.config.name,
-                         is_refused ? record.drain.reason : "no drain holds it any more");
+            if (!record.drain.reason.starts_with(refusal_text)) {
+                record.drain.reason = "no drain holds it any more";
+            }
+            outbox.event(now, "vip.undrained", record.config.name, record.drain.reason);
         }
         return;
     }

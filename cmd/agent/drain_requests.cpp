@@ -94,6 +94,7 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
         return reply;
     }
     const vip::DrainState before = drains;
+    forget_drains(names);
     hold(request, make_hold(request, now));
     const auto note_end = [&](const std::string& what, const vip::Hold& held) {
         reply.notes.push_back(what + " is drained already; joined: " + end_of(held, now));
@@ -108,6 +109,17 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
     }
     persist();
     return reply;
+}
+
+// How the drain before this one ended says nothing about this one.
+void Agent::Impl::forget_drains(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        VipDrain& drain = find_vip(name)->drain;
+        if (drain.step == vip::DrainStep::None) {
+            drain.outcome = DrainOutcome::None;
+            drain.reason.clear();
+        }
+    }
 }
 
 void Agent::Impl::hold(const vip::DrainRequest& request, const vip::Hold& hold) {
@@ -273,6 +285,30 @@ vip::DrainReply Agent::Impl::undrain_peer(const vip::UndrainRequest& request) {
     }
     reply.notes.push_back(request.peer + " was not drained");
     return reply;
+}
+
+std::string Agent::why_drain_ended(const vip::DrainRequest& request) const {
+    const vip::DrainState& drains = impl_->drains;
+    constexpr std::string_view unknown = ": the drain has ended already";
+    if (!request.peer.empty()) {
+        const bool is_held =
+            drains.peers.contains(request.peer) || impl_->peers.find(request.peer) == nullptr;
+        return is_held ? std::string() : request.peer + std::string(unknown);
+    }
+    if (request.vips.empty() && drains.node) {
+        return {};
+    }
+    for (const VipRecord* record : impl_->order) {
+        const std::string& name = record->config.name; // asked for by another: renamed, and held
+        const bool is_asked =
+            request.vips.empty() || std::ranges::find(request.vips, name) != request.vips.end();
+        if (is_asked && !impl_->holder_of(record->config, drains)) {
+            return record->drain.reason.empty() ? name + std::string(unknown)
+                                                : record->drain.reason;
+        }
+    }
+    // Each VIP is held by others; those that come later are not.
+    return request.vips.empty() ? impl_->config.node.name + std::string(unknown) : std::string();
 }
 
 } // namespace anyvip::cmd

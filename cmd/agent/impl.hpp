@@ -130,6 +130,7 @@ struct Agent::Impl {
 
     // ---- drain_requests.cpp: what operators ask ----
     [[nodiscard]] vip::DrainReply drain(const vip::DrainRequest& request, Now now);
+    void forget_drains(const std::vector<std::string>& names);
     void hold(const vip::DrainRequest& request, const vip::Hold& hold);
     [[nodiscard]] vip::DrainReply drain_peer(const vip::DrainRequest& request, Now now);
     [[nodiscard]] std::string only_at(const std::string& peer) const;

@@ -267,34 +267,36 @@ void Control::drain(const HttpRequest& request,
         fail(responder, outcome.status, outcome.error);
         return;
     }
-    const auto answer = [this,
-                         responder,
-                         is_waiting = body->is_waiting && !drain.dry_run,
-                         peer = drain.peer,
-                         vips = drain.vips,
-                         outcome] {
-        if (is_waiting && !peer.empty()) {
-            drain_waiters_.add_peer(host_.agent, peer, responder);
-        } else if (is_waiting) {
-            drain_waiters_.add(host_.agent, vips, responder);
-        } else {
-            reply(responder,
-                  json::object{{"changed", to_array(outcome.changed)},
-                               {"notes", to_array(outcome.notes)}});
-        }
-    };
     if (drain.dry_run) {
-        answer();
+        reply_done(outcome, responder);
         return;
     }
     host_.turn();
-    once_saved([this, responder, answer] {
-        if (const std::string problem = host_.persist_error(); !problem.empty()) {
+    once_saved([this, responder, drain, outcome, is_waiting = body->is_waiting] {
+        if (const std::string why = host_.agent.why_drain_ended(drain); !why.empty()) {
+            // While the disk was written: the other node has gone, or somebody undrained.
+            fail(responder, 409, why + unsaved_note());
+        } else if (const std::string problem = host_.persist_error(); !problem.empty()) {
             fail(responder, 507, "drained, but it will not survive a restart: " + problem);
+        } else if (is_waiting && !drain.peer.empty()) {
+            drain_waiters_.add_peer(host_.agent, drain.peer, responder);
+        } else if (is_waiting) {
+            drain_waiters_.add(host_.agent, drain.vips, responder);
         } else {
-            answer();
+            reply_done(outcome, responder);
         }
     });
+}
+
+void Control::reply_done(const vip::DrainReply& outcome, const Responder& responder) {
+    reply(responder,
+          json::object{{"changed", to_array(outcome.changed)}, {"notes", to_array(outcome.notes)}});
+}
+
+// For the end of an answer about holds that have changed.
+std::string Control::unsaved_note() const {
+    const std::string problem = host_.persist_error();
+    return problem.empty() ? "" : "; and it will not survive a restart: " + problem;
 }
 
 // What was asked for is in force and on disk when the answer says so.
@@ -322,20 +324,22 @@ void Control::undrain(const HttpRequest& request,
     }
     vip::UndrainRequest undrain = *body;
     undrain.author = client;
+    const vip::DrainState before = host_.agent.drains();
     const vip::DrainReply outcome = host_.agent.undrain(undrain, read_clocks());
+    const bool has_changed = before != host_.agent.drains();
     host_.turn();
-    if (!outcome.error.empty()) {
+    if (!has_changed && !outcome.error.empty()) {
         fail(responder, outcome.status, outcome.error);
         return;
     }
     once_saved([this, responder, outcome] {
-        if (const std::string problem = host_.persist_error(); !problem.empty()) {
+        if (!outcome.error.empty()) { // one holder has gone, and another remains
+            fail(responder, outcome.status, outcome.error + unsaved_note());
+        } else if (const std::string problem = host_.persist_error(); !problem.empty()) {
             fail(responder, 507, "undrained, but it will not survive a restart: " + problem);
-            return;
+        } else {
+            reply_done(outcome, responder);
         }
-        reply(responder,
-              json::object{{"changed", to_array(outcome.changed)},
-                           {"notes", to_array(outcome.notes)}});
     });
 }
 

@@ -105,6 +105,8 @@ class Control {
     void drain(const HttpRequest& request, const std::string& client, const Responder& responder);
     void undrain(const HttpRequest& request, const std::string& client, const Responder& responder);
     void once_saved(std::function<void()> answer);
+    static void reply_done(const vip::DrainReply& outcome, const Responder& responder);
+    [[nodiscard]] std::string unsaved_note() const;
     void reload(const HttpRequest& request, const std::string& client, const Responder& responder);
     void reset_peer(const HttpRequest& request,
                     const std::string& client,

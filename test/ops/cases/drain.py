@@ -5,8 +5,11 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import threading
+
+from lab.speaker import UPDATE, message
 
 from ..catalogue import case
 from ..stage import GSHUT, VIP4, Wrong, expect, expect_in, now
@@ -293,6 +296,10 @@ def state_unwritable(stage):
     done = stage.cli("drain", code=1)
     expect_in("will not survive a restart", done.stderr, "stderr")
     stage.wait_state("drained")
+    stage.cli("drain", "www", code=1)
+    done = stage.cli("undrain", "www", code=1)
+    expect_in("www stays out of service: drained with the node", done.stderr, "stderr")
+    expect_in("will not survive a restart", done.stderr, "stderr")
     expect(stage.cli("undrain", code=1).stderr != "", True, "undrain says so")
     stage.wait_state("announced")
     os.unlink(stage.state_dir)
@@ -306,14 +313,19 @@ extern "C" int fsync(int descriptor) { (void)descriptor; sleep(2); return 0; }
 """
 
 
-@case("a disk that takes seconds delays only who asked for a drain", slow=True, start=False,
-      peer={"hold_time": "3s"}, vips=TWO)  # fmt: skip
-def slow_disk(stage):
+def slow_down_disk(stage):
+    """Each write of a drain takes 4 s from now on."""
     library = f"{stage.directory}/slow_disk.so"
     subprocess.run(["g++", "-shared", "-fPIC", "-x", "c++", "-", "-o", library],
                    input=SLOW_DISK, text=True,
                    check=True)  # fmt: skip
     stage.env["LD_PRELOAD"] = library
+
+
+@case("a disk that takes seconds delays only who asked for a drain", slow=True, start=False,
+      peer={"hold_time": "3s"}, vips=TWO)  # fmt: skip
+def slow_disk(stage):
+    slow_down_disk(stage)
     stage.start()
     stage.wait_state("announced")
     begin = now()
@@ -328,6 +340,49 @@ def slow_disk(stage):
     expect(now() - begin > 3, True, "the disk was slow indeed")
     expect(stage.vip()["drained"], True, "drained")
     expect(stage.peer()["resets"], 0, "resets of a session with a hold time of 3 s")
+
+
+@case("undrain of one VIP of a drained node answers with 1 when its hold is off the disk",
+      slow=True, start=False, vips=TWO)  # fmt: skip
+def slow_undrain(stage):
+    slow_down_disk(stage)
+    stage.start()
+    stage.wait_state("announced")
+    stage.cli("drain", "www", code=0)
+    stage.cli("drain", code=0)
+    begin = now()
+    done = stage.cli("undrain", "www", code=1)
+    expect(now() - begin > 3, True, "it waited for the disk")
+    expect_in("www stays out of service: drained with the node", done.stderr, "stderr")
+    with open(f"{stage.state_dir}/drains.json") as file:
+        expect("www" in file.read(), False, "www is in the file")
+
+
+# 203.0.113.10/32 with the mark of 10.0.0.12, another node of our AS.
+ANOTHER = bytes.fromhex("40010100 40020a02020000fde90000fdf2 4003040a000101"
+                        "c0200c0000fdf2000000010a00000c")  # fmt: skip
+ROUTE = bytes.fromhex("20cb00710a")
+
+
+@case("a drain that keep_last refuses while the disk is written ends with 1, with --wait or without",
+      slow=True, start=False, drain={"keep_last": "always", "gshut": "0s"},
+      vips=[{"name": "www", "addresses": [f"{VIP4}/32"]}])  # fmt: skip
+def refused_at_last(stage):
+    slow_down_disk(stage)
+    stage.start()
+    stage.wait_state("announced")
+    attributes = struct.pack("!HH", 0, len(ANOTHER)) + ANOTHER
+    for attempt, options in enumerate(((), ("--wait",)), 1):
+        stage.router.send([message(UPDATE, attributes + ROUTE)])
+        stage.wait("the other is seen", lambda: stage.json("routes", "--received")["routes"])
+        drain = stage.cli_background("drain", *options)
+        stage.wait("it is asked for", lambda: stage.log().count("POST /v1/drain") == attempt)
+        stage.router.send([message(UPDATE, struct.pack("!H", len(ROUTE)) + ROUTE + bytes(2))])
+        expect(drain.wait(30), 1, f"exit status with {options}")
+        expect_in("the drain ends: www: it is unknown whether another node", drain.stderr.read(),
+                  "stderr")  # fmt: skip
+        expect(stage.vip()["drained"], False, "drained")
+        expect(stage.vip()["state"], "announced", "state")
 
 
 @case("after kill -9 at any moment a drain that was confirmed holds", slow=True)

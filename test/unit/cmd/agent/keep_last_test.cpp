@@ -216,10 +216,39 @@ TEST_CASE("CONTRACT 3: without GRACEFUL_SHUTDOWN the guard is asked once more af
     stage.say("tor1", gone(2));
     stage.disk_answers = true;
     stage.answer_disk();
+    const std::string why = "the drain ends: www: no other node announces 203.0.113.10/32";
+    CHECK(stage.agent().why_drain_ended({}) == why);
+    CHECK(stage.agent().why_drain_ended({.vips = {"www"}}) == why);
+    REQUIRE(stage.agent().drain_progress().size() == 1);
+    CHECK(stage.agent().drain_progress().front().outcome == cmd::DrainOutcome::Cancelled);
+    CHECK(stage.agent().drain_progress().front().reason == why);
     stage.pass_time(2s);
     CHECK(stage.route() != nullptr);
     CHECK(stage.count("drain.refused") == 1);
     CHECK_FALSE(stage.disk.back().node);
+    // The next drain holds, and nothing of this one is said of it.
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    REQUIRE(stage.drain().status == 200);
+    CHECK(stage.agent().why_drain_ended({}).empty());
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.agent().drain_progress().front().outcome == cmd::DrainOutcome::Running);
+}
+
+TEST_CASE("CONTRACT 3: a VIP that another holder keeps out is not told to be back") {
+    Stage stage;
+    open_with_add_path(stage);
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    REQUIRE(stage.drain({.vips = {"www"}, .force = true}).status == 200);
+    REQUIRE(stage.drain().status == 200);
+    stage.say("tor1", gone(2));
+    stage.pass_time(1s);
+    CHECK(stage.count("drain.refused") == 1); // of the node
+    CHECK(stage.agent().why_drain_ended({}) == "lb-a: the drain has ended already");
+    CHECK(stage.agent().why_drain_ended({.vips = {"www"}}).empty());
+    CHECK(stage.agent().drain_progress().front().outcome == cmd::DrainOutcome::Running);
+    CHECK(stage.route() == nullptr);
+    REQUIRE(stage.undrain().status == 200);
+    CHECK(stage.agent().why_drain_ended({.vips = {"www"}}) == "no drain holds it any more");
 }
 
 TEST_CASE("CONTRACT 3: each of several drains is asked once more, none slips through") {
