@@ -164,6 +164,10 @@ void Agent::drain_file(bool exists, Now now) {
     impl_->file_retry_at = exists ? std::optional(now.monotonic) : std::nullopt;
 }
 
+void Agent::drain_file_problem(std::string_view problem, Now now) {
+    impl_->drain_file_problem(problem, now.monotonic);
+}
+
 void Agent::persisted(std::string_view error, Now now) {
     if (!error.empty()) {
         impl_->outbox.event(now.monotonic,
@@ -246,6 +250,10 @@ const Config& Agent::config() const {
 
 const vip::DrainState& Agent::drains() const {
     return impl_->drains;
+}
+
+bool Agent::drain_file_exists() const {
+    return impl_->file_exists;
 }
 
 } // namespace anyvip::cmd

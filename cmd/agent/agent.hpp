@@ -264,6 +264,8 @@ class Agent {
     /// holds.
     [[nodiscard]] std::string why_drain_ended(const vip::DrainRequest& request) const;
     void drain_file(bool exists, Now now);
+    /// Why it cannot be looked at, so that the last answer counts; empty: it can.
+    void drain_file_problem(std::string_view problem, Now now);
     /// Empty error: written.
     void persisted(std::string_view error, Now now);
     void flows_counted(const std::map<IpAddress, vip::FlowCount>& flows, Now now);
@@ -337,6 +339,7 @@ class Agent {
     [[nodiscard]] NodeState node_state() const;
     [[nodiscard]] const Config& config() const;
     [[nodiscard]] const vip::DrainState& drains() const;
+    [[nodiscard]] bool drain_file_exists() const; ///< as told last
 
   private:
     struct Impl;

@@ -101,7 +101,8 @@ std::string Agent::Impl::describe(const HolderKey& key) const {
         return effective.node ? "drained with the node" + describe_hold(*effective.node)
                               : "drained with the node";
     case HolderKey::Kind::File:
-        return "drained while " + config.daemon.drain_file + " exists";
+        return "drained while " + config.daemon.drain_file + " exists" +
+               (file_problem.empty() ? "" : ", which it did when it could last be looked at");
     case HolderKey::Kind::Unreadable:
         return "drained because the state file cannot be read (" + effective.unreadable +
                "); `anyvip undrain` ends it";
@@ -180,6 +181,23 @@ void Agent::Impl::advance_drain_file(Instant now) {
                      config.daemon.drain_file + " exists, but " + file_refusal,
                      {{"level", "warning"}});
     }
+}
+
+void Agent::Impl::drain_file_problem(std::string_view problem, Instant now) {
+    if (problem == file_problem) {
+        return;
+    }
+    if (file_problem.empty()) {
+        outbox.event(now,
+                     "drain.file_unknown",
+                     config.node.name,
+                     config.daemon.drain_file + " cannot be looked at: " + std::string(problem) +
+                         "; it counts as " + (file_exists ? "present" : "absent") +
+                         ", as seen last",
+                     {{"level", "warning"}});
+    }
+    file_problem = problem;
+    mark_all();
 }
 
 std::optional<std::string> Agent::Impl::refuses(const VipRecord& record, bool is_second) const {

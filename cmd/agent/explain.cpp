@@ -251,6 +251,15 @@ std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const 
         conditions.push_back(
             {"drain file", "exists, but is refused: " + file_refusal, true, record.since, "", ""});
     }
+    if (!file_problem.empty()) {
+        conditions.push_back({"drain file",
+                              "cannot be looked at: " + file_problem + "; it counts as " +
+                                  (file_exists ? "present" : "absent") + ", as seen last",
+                              false,
+                              record.since,
+                              "",
+                              "end its cause: " + file_problem});
+    }
     std::ranges::stable_partition(
         conditions, [](const vip::Condition& condition) { return !condition.is_met; });
     return conditions;

@@ -33,6 +33,7 @@ template <class Archive> void Agent::Impl::transfer(Archive& archive) {
     archive.field(12, end_of_rib_at);
     archive.field(13, end_of_rib_allowed);
     archive.field(14, file_exists);
+    archive.field(15, file_problem);
     default_routes.transfer(archive, peers); // fields 20 to 22
 }
 

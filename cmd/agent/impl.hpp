@@ -148,6 +148,7 @@ struct Agent::Impl {
     [[nodiscard]] bool begins_with_gshut(const VipRecord& record, const HolderKey& holder) const;
     void expire_holds(Now now);
     void advance_drain_file(Instant now);
+    void drain_file_problem(std::string_view problem, Instant now);
     void cancel(const HolderKey& key, const Refusal& refusal, Instant now);
     [[nodiscard]] std::optional<HolderKey> holder_of(const vip::VipConfig& config,
                                                      const vip::DrainState& state) const;
@@ -224,6 +225,7 @@ struct Agent::Impl {
     bool file_holds = false;
     std::optional<Instant> file_retry_at;
     std::string file_refusal;
+    std::string file_problem; // why it cannot be looked at
 
     enum class Stop : std::uint8_t { None, Lingering, Removing, Done };
     Stop stopping = Stop::None;

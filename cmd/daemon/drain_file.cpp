@@ -3,29 +3,24 @@
 // later, a network file system).
 #include "cmd/daemon/drain_file.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 
 namespace anyvip::cmd {
-namespace {
-
-bool is_there(const std::string& path) {
-    std::error_code error;
-    return std::filesystem::exists(std::filesystem::symlink_status(path, error));
-}
-
-} // namespace
 
 DrainFile::DrainFile(boost::asio::io_context& io, std::function<void()> on_change)
     : on_change_(std::move(on_change)), notifications_(io), timer_(io) {}
 
-void DrainFile::watch(const std::string& path) {
+void DrainFile::watch(const std::string& path, bool existed) {
     if (path == path_) {
         return;
     }
@@ -33,8 +28,10 @@ void DrainFile::watch(const std::string& path) {
     boost::system::error_code ignored;
     notifications_.close(ignored);
     timer_.cancel();
-    exists_ = !path_.empty() && is_there(path_);
+    exists_ = !path_.empty() && existed;
+    problem_.clear();
     if (!path_.empty()) {
+        update();
         open_notifications();
         wait_for_time();
     }
@@ -81,8 +78,25 @@ void DrainFile::wait_for_time() {
 }
 
 void DrainFile::look() {
-    if (std::exchange(exists_, is_there(path_)) != exists_) {
+    const bool existed = exists_;
+    const std::string problem_before = problem_;
+    update();
+    if (exists_ != existed || problem_ != problem_before) {
         on_change_();
+    }
+}
+
+// A file system that does not answer has not said that the file is gone: an error changes nothing,
+// or it would put a node back into service that is being worked at.
+void DrainFile::update() {
+    struct stat status{};
+    const int error = ::lstat(path_.c_str(), &status) == 0 ? 0 : errno;
+    const bool is_absent = error == ENOENT || error == ENOTDIR;
+    if (error == 0 || is_absent) {
+        exists_ = !is_absent;
+        problem_.clear();
+    } else {
+        problem_ = std::system_category().message(error);
     }
 }
 

@@ -14,23 +14,32 @@ namespace anyvip::cmd {
 
 class DrainFile {
   public:
-    /// `on_change` runs from the loop when the answer of `exists` has changed.
+    /// `on_change` runs when the answer of `exists` or of `problem` has changed.
     DrainFile(boost::asio::io_context& io, std::function<void()> on_change);
 
     /// Empty: nothing is watched, `exists` is false. Looks at once, without calling `on_change`.
-    void watch(const std::string& path);
+    /// `existed`: what counts until it can be looked at.
+    void watch(const std::string& path, bool existed);
 
+    /// Looks now; by itself it does so at a change in its directory and every second.
+    void look();
+
+    /// When it was looked at last without a problem.
     [[nodiscard]] bool exists() const { return exists_; }
+
+    /// Why it cannot be looked at; empty: it can.
+    [[nodiscard]] const std::string& problem() const { return problem_; }
 
   private:
     void open_notifications();
     void wait_for_notification();
     void wait_for_time();
-    void look();
+    void update();
 
     std::function<void()> on_change_;
     std::string path_;
     bool exists_ = false;
+    std::string problem_;
     boost::asio::posix::stream_descriptor notifications_;
     boost::asio::steady_timer timer_;
     std::array<char, 4096> buffer_{};

@@ -151,7 +151,7 @@ std::string Runtime::start(Takeover* takeover) {
         turn();
     });
     apply_to_watchers();
-    agent_->drain_file(drain_file_.exists(), read_clocks());
+    tell_drain_file();
     upgrade_.emplace(upgrade_host());
     if (!persist_error_.empty()) { // the predecessor's disk did not answer: once more
         drain_writer_->save(agent_->drains());
@@ -242,12 +242,17 @@ std::string Runtime::open_api(const ApiHandedOver& inherited) {
 void Runtime::apply_to_watchers() {
     measurement_->watch_flows();
     hooks_.configure(config_.hooks);
-    drain_file_.watch(config_.daemon.drain_file);
+    drain_file_.watch(config_.daemon.drain_file, agent_->drain_file_exists());
     std::vector<health::Tripwires::Watched> watched;
     for (const CheckView& view : agent_->checks()) {
         watched.push_back({view.id, &view.check->config()});
     }
     tripwires_->watch(watched);
+}
+
+void Runtime::tell_drain_file() {
+    agent_->drain_file(drain_file_.exists(), read_clocks());
+    agent_->drain_file_problem(drain_file_.problem(), read_clocks());
 }
 
 void Runtime::watch_signals() {

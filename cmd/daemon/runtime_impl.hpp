@@ -62,6 +62,7 @@ class Runtime {
     void make_state_directory();
     std::string open_api(const ApiHandedOver& inherited);
     void apply_to_watchers();
+    void tell_drain_file();
     void watch_signals();
     void on_signal(int signal);
     void turn();
@@ -93,7 +94,7 @@ class Runtime {
     Hooks hooks_{io_, log_};
     Orphans orphans_{io_};
     DrainFile drain_file_{io_, [this] {
-                              agent_->drain_file(drain_file_.exists(), read_clocks());
+                              tell_drain_file();
                               turn();
                           }};
     std::unique_ptr<Agent> agent_;

@@ -58,7 +58,7 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     warn_of_exposure();
     peers_->reconfigure();
     apply_to_watchers();
-    agent_->drain_file(drain_file_.exists(), read_clocks());
+    tell_drain_file();
     metrics_.observe_reload(true);
     turn();
     metrics_.forget_missing(*agent_);

@@ -441,4 +441,38 @@ TEST_CASE("a drain file that is told of again leaves nothing due") {
     CHECK(stage.agent().next_deadline() > stage.now().monotonic);
 }
 
+TEST_CASE(
+    "CONTRACT 3: a drain file that cannot be looked at: what was seen last counts, and is said") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    Stage stage(config);
+    stage.turn();
+    stage.agent().drain_file(true, stage.now());
+    stage.turn();
+    stage.pass_time(10s);
+    for (const char* problem : {"Stale file handle", "Input/output error"}) {
+        stage.agent().drain_file_problem(problem, stage.now());
+        stage.turn();
+        CHECK(stage.route() == nullptr);
+        const auto conditions = stage.agent().vip("www")->conditions;
+        const auto found = std::ranges::find(conditions, "drain file", &vip::Condition::name);
+        REQUIRE(found != conditions.end());
+        CHECK(found->value == "cannot be looked at: " + std::string(problem) +
+                                  "; it counts as present, as seen last");
+        CHECK_FALSE(found->is_met);
+    }
+    CHECK(stage.count("drain.file_unknown") == 1);
+    CHECK(stage.vip().reason.starts_with(
+        "drained while /etc/drain exists, which it did when it could last be looked at"));
+    stage.agent().drain_file_problem("", stage.now());
+    stage.turn();
+    CHECK(stage.vip().reason.starts_with("drained while /etc/drain exists"));
+    CHECK(stage.vip().reason.find("last") == std::string::npos);
+    stage.agent().drain_file(false, stage.now());
+    stage.turn();
+    CHECK(stage.state() == VipState::Announced);
+    const auto conditions = stage.agent().vip("www")->conditions;
+    CHECK(std::ranges::find(conditions, "drain file", &vip::Condition::name) == conditions.end());
+}
+
 } // namespace anyvip::test
