@@ -34,6 +34,7 @@ void Agent::Impl::settle(Now now) {
     expire_holds(now);
     advance_drain_file(at);
     advance_holders(now);
+    ask_again_for_peers(at);
     std::set<std::string> held;
     for (const auto& [name, hold] : effective.peers) {
         held.insert(name);

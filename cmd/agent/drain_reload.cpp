@@ -85,6 +85,9 @@ void join(vip::Hold& hold, const vip::Hold& later) {
 
 void Agent::Impl::rename_holds(const std::string& from, const std::string& to) {
     const bool is_held = drains.peers.contains(from);
+    if (forced_peers.erase(from) > 0) {
+        forced_peers.insert(to);
+    }
     rename(drains.peers, from, to);
     rename(effective.peers, from, to);
     for (vip::DrainState& state : unwritten) {

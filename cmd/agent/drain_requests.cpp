@@ -47,6 +47,18 @@ constexpr unsigned conflict = 409;
     return text.empty() ? "0 s" : text;
 }
 
+/// The first few, and how many more.
+[[nodiscard]] std::string names_of(const std::vector<const VipRecord*>& records) {
+    constexpr std::size_t most_named = 5;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(records.size(), most_named); ++i) {
+        names += (i == 0 ? "" : ", ") + records[i]->config.name;
+    }
+    return records.size() <= most_named
+               ? names
+               : names + " and " + std::to_string(records.size() - most_named) + " more";
+}
+
 [[nodiscard]] std::string end_of(const vip::Hold& hold, Now now) {
     return hold.until ? "it ends in " + length_text(*hold.until - now.wall)
                       : "it ends with `anyvip undrain`";
@@ -153,40 +165,55 @@ void Agent::Impl::hold(const vip::DrainRequest& request, const vip::Hold& hold) 
 }
 
 vip::DrainReply Agent::Impl::drain_peer(const vip::DrainRequest& request, Now now) {
-    if (peers.find(request.peer) == nullptr) {
-        return failure(not_found, "no peer is named " + request.peer);
+    const std::string& peer = request.peer;
+    if (peers.find(peer) == nullptr) {
+        return failure(not_found, "no peer is named " + peer);
     }
     vip::DrainReply reply;
-    const bool is_new = !drains.peers.contains(request.peer);
+    const bool is_new = !drains.peers.contains(peer);
     if (is_new) {
-        reply.changed.push_back(request.peer);
-        if (std::string names = only_at(request.peer); !names.empty()) {
-            reply.notes.push_back("no other router has the routes of " + std::move(names) +
-                                  ": out of service here while " + request.peer + " is drained");
+        const std::optional<Refusal> refusal = refuses_peer(peer, false);
+        if (refusal && !request.force) {
+            return failure(conflict,
+                           refusal->vip + ": no other router has its routes, and " +
+                               refusal->reason + "; nothing was drained (--force)");
+        }
+        reply.changed.push_back(peer);
+        if (const std::string names = names_of(only_at(peer)); !names.empty()) {
+            reply.notes.push_back("no other router has the routes of " + names +
+                                  ": out of service here while " + peer + " is drained");
+        }
+        if (refusal) {
+            reply.notes.push_back(refusal->vip + ": " + refusal->reason + "; forced");
         }
     } else {
-        reply.notes.push_back(request.peer + " is drained already; joined");
+        reply.notes.push_back(peer + " is drained already; joined");
     }
     if (request.dry_run) {
         reply.notes.emplace_back("dry run: nothing was changed");
         return reply;
     }
+    if (is_new) {
+        forced_peers.erase(peer);
+        peer_refusals.erase(peer);
+    }
+    if (request.force) {
+        forced_peers.insert(peer);
+    }
     const vip::Hold hold = make_hold(request, now);
     if (is_new) {
-        drains.peers.emplace(request.peer, hold);
+        drains.peers.emplace(peer, hold);
     } else {
-        join(drains.peers.at(request.peer), hold);
-        reply.notes.back() += ": " + end_of(drains.peers.at(request.peer), now);
+        join(drains.peers.at(peer), hold);
+        reply.notes.back() += ": " + end_of(drains.peers.at(peer), now);
     }
     persist();
     return reply;
 }
 
 /// The VIPs that no other router in use announces.
-std::string Agent::Impl::only_at(const std::string& peer) const {
-    constexpr std::size_t most_named = 5;
-    std::string names;
-    std::size_t count = 0;
+std::vector<const VipRecord*> Agent::Impl::only_at(const std::string& peer) const {
+    std::vector<const VipRecord*> found;
     for (const VipRecord* record : order) {
         const auto has_route = [&](const PeerRecord* router) {
             return std::ranges::any_of(record->addresses, [&](const AddressSlot* slot) {
@@ -201,12 +228,11 @@ std::string Agent::Impl::only_at(const std::string& peer) const {
             is_elsewhere =
                 is_elsewhere || (name != peer && !drains.peers.contains(name) && has_route(router));
         }
-        if (is_here && !is_elsewhere && ++count <= most_named) {
-            names += (names.empty() ? "" : ", ") + record->config.name;
+        if (is_here && !is_elsewhere) {
+            found.push_back(record);
         }
     }
-    return count <= most_named ? names
-                               : names + " and " + std::to_string(count - most_named) + " more";
+    return found;
 }
 
 vip::DrainReply Agent::Impl::undrain(const vip::UndrainRequest& request, Now) {
@@ -291,9 +317,12 @@ std::string Agent::why_drain_ended(const vip::DrainRequest& request) const {
     const vip::DrainState& drains = impl_->drains;
     constexpr std::string_view unknown = ": the drain has ended already";
     if (!request.peer.empty()) {
-        const bool is_held =
-            drains.peers.contains(request.peer) || impl_->peers.find(request.peer) == nullptr;
-        return is_held ? std::string() : request.peer + std::string(unknown);
+        if (drains.peers.contains(request.peer) || impl_->peers.find(request.peer) == nullptr) {
+            return {};
+        }
+        const auto refused = impl_->peer_refusals.find(request.peer);
+        return refused == impl_->peer_refusals.end() ? request.peer + std::string(unknown)
+                                                     : refused->second;
     }
     if (request.vips.empty() && drains.node) {
         return {};

@@ -34,6 +34,8 @@ template <class Archive> void Agent::Impl::transfer(Archive& archive) {
     archive.field(13, end_of_rib_allowed);
     archive.field(14, file_exists);
     archive.field(15, file_problem);
+    archive.field(16, forced_peers);
+    archive.field(17, peer_refusals);
     default_routes.transfer(archive, peers); // fields 20 to 22
 }
 

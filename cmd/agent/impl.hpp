@@ -2,6 +2,7 @@
 // The agent's parts and how they hang together; one .cpp for each group of functions.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -80,6 +81,11 @@ struct Refusal {
     std::string reason;
 };
 
+/// How the reason of a drain begins that `keep_last` has refused at last.
+inline constexpr std::string_view refusal_text = "the drain ends: ";
+/// A drain file that was refused is asked about again this often.
+inline constexpr std::chrono::seconds file_retry_pause{10};
+
 struct Agent::Impl {
     Impl(Config configured, vip::DrainState restored, std::uint64_t seed, Now now);
 
@@ -133,7 +139,7 @@ struct Agent::Impl {
     void forget_drains(const std::vector<std::string>& names);
     void hold(const vip::DrainRequest& request, const vip::Hold& hold);
     [[nodiscard]] vip::DrainReply drain_peer(const vip::DrainRequest& request, Now now);
-    [[nodiscard]] std::string only_at(const std::string& peer) const;
+    [[nodiscard]] std::vector<const VipRecord*> only_at(const std::string& peer) const;
     [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain_peer(const vip::UndrainRequest& request);
     void undrain_all(vip::DrainReply& reply);
@@ -142,14 +148,10 @@ struct Agent::Impl {
 
     // ---- drain_control.cpp: what drains do ----
     void persisted(Instant now);
-    void advance_holders(Now now);
-    void ask_again(const std::function<bool(VipRecord&, const HolderKey&)>& leaves_now,
-                   Instant now);
     [[nodiscard]] bool begins_with_gshut(const VipRecord& record, const HolderKey& holder) const;
     void expire_holds(Now now);
     void advance_drain_file(Instant now);
     void drain_file_problem(std::string_view problem, Instant now);
-    void cancel(const HolderKey& key, const Refusal& refusal, Instant now);
     [[nodiscard]] std::optional<HolderKey> holder_of(const vip::VipConfig& config,
                                                      const vip::DrainState& state) const;
     [[nodiscard]] std::string describe(const HolderKey& key) const;
@@ -159,8 +161,18 @@ struct Agent::Impl {
     void leave_service(VipRecord& record, Instant now);
     void enter(VipRecord& record, vip::DrainStep step, Instant now);
     [[nodiscard]] std::optional<Instant> drain_deadline(const VipRecord& record) const;
+
+    // ---- drain_guard.cpp: `keep_last` ----
     [[nodiscard]] std::optional<std::string> refuses(const VipRecord& record, bool is_second) const;
     [[nodiscard]] std::optional<Refusal> refuses_any(const std::vector<std::string>& vips) const;
+    [[nodiscard]] std::optional<Refusal> refuses_peer(const std::string& peer,
+                                                      bool is_second) const;
+    void advance_holders(Now now);
+    void ask_again(const std::function<bool(VipRecord&, const HolderKey&)>& leaves_now,
+                   Instant now);
+    void ask_again_for_peers(Instant now);
+    void cancel(const HolderKey& key, const Refusal& refusal, Instant now);
+    void cancel_peer(const std::string& name, const Refusal& refusal, Instant now);
 
     // ---- stop_control.cpp ----
     void stop(Instant now);
@@ -220,6 +232,8 @@ struct Agent::Impl {
     vip::DrainState effective;             // on disk
     std::deque<vip::DrainState> unwritten; // Persist outputs without an answer
     std::map<HolderKey, HolderRun> runs;
+    std::set<std::string> forced_peers;               // `drain --peer --force`
+    std::map<std::string, std::string> peer_refusals; // of the second question, for who waits
     std::optional<Instant> next_expiry;
     bool file_exists = false;
     bool file_holds = false;

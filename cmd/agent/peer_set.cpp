@@ -34,6 +34,18 @@ vip::RouteMode limited(vip::RouteMode mode, PeerUse use) {
     return vip::RouteMode::None;
 }
 
+bool is_leaving(const PeerRecord& record, std::chrono::milliseconds gshut, Instant now) {
+    switch (record.use) {
+    case PeerUse::Open:
+        return record.is_up && gshut.count() == 0;
+    case PeerUse::GracefulShutdown:
+        return record.is_up && record.use_until && now >= *record.use_until;
+    case PeerUse::Withdrawn:
+        break;
+    }
+    return false;
+}
+
 std::string_view to_string(BfdState state) {
     switch (state) {
     case BfdState::Off:

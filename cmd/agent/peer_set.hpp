@@ -3,6 +3,7 @@
 // reload needs, one after the other.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -56,6 +57,10 @@ struct PeerRecord {
 
 /// What is announced to a router that is being taken out of use.
 [[nodiscard]] vip::RouteMode limited(vip::RouteMode mode, PeerUse use);
+
+/// One that is held and in use: the next step takes its routes away.
+[[nodiscard]] bool
+is_leaving(const PeerRecord& record, std::chrono::milliseconds gshut, Instant now);
 
 /// The keys of which a change costs the session (CONTRACT section 5).
 [[nodiscard]] std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after);

@@ -172,8 +172,10 @@ bool DrainWaiters::advance(PeerWaiter& waiter, Agent& agent) {
         finish(*waiter.responder, 1, "a reload has removed or renamed " + waiter.peer);
         return true;
     }
-    if (!agent.drains().peers.contains(waiter.peer)) {
-        finish(*waiter.responder, 1, waiter.peer + ": the drain was ended");
+    vip::DrainRequest asked;
+    asked.peer = waiter.peer;
+    if (const std::string why = agent.why_drain_ended(asked); !why.empty()) {
+        finish(*waiter.responder, 1, why);
         return true;
     }
     const bool is_withdrawn = view->use == PeerUse::Withdrawn;

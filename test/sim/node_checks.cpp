@@ -132,6 +132,9 @@ void Node::note_expired_drain(const std::string& name) {
 }
 
 void Node::note_ended_drain(const std::string& vip_name) {
+    if (book_.peers.erase(vip_name) > 0) {
+        return; // of a router: no VIP is called as one
+    }
     const auto vip = std::ranges::find(config_.vips, vip_name, &vip::VipConfig::name);
     if (book_.node) {
         book_.node.reset();

@@ -266,4 +266,99 @@ TEST_CASE("CONTRACT 3: each of several drains is asked once more, none slips thr
     CHECK(stage.disk.back() == vip::DrainState{});
 }
 
+TEST_CASE(
+    "CONTRACT 2: keep_last refuses to take the only router from the last node, unless forced") {
+    Stage stage;
+    open_with_add_path(stage);
+    for (const bool is_dry_run : {true, false}) {
+        const vip::DrainReply refused = stage.drain({.peer = "tor1", .dry_run = is_dry_run});
+        CHECK(refused.status == 409);
+        CHECK(refused.error == "www: no other router has its routes, and no other node announces "
+                               "203.0.113.10/32; nothing was drained (--force)");
+    }
+    CHECK(stage.disk.empty());
+    stage.pass_time(2s);
+    CHECK(stage.state() == vip::VipState::Announced);
+    CHECK(stage.drain({.peer = "tor1", .force = true}).notes.size() == 2);
+    stage.pass_time(2s);
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.count("drain.refused") == 0);
+}
+
+TEST_CASE("CONTRACT 2: a VIP that is drained itself does not keep its router in use") {
+    Config config = make_config();
+    config.drain.gshut = 10s;
+    Stage stage(config);
+    open_with_add_path(stage);
+    REQUIRE(stage.drain({.vips = {"www"}, .force = true}).status == 200);
+    REQUIRE(stage.route() != nullptr);
+    CHECK(stage.drain({.peer = "tor1"}).status == 200);
+}
+
+TEST_CASE("CONTRACT 3: the guard is asked once more before a router's routes are withdrawn") {
+    Config config = make_config();
+    bool has_gshut = true;
+    SUBCASE("after GRACEFUL_SHUTDOWN") {}
+    SUBCASE("without it, after the disk") {
+        config.drain.gshut = 0ms;
+        has_gshut = false;
+    }
+    Stage stage(config);
+    open_with_add_path(stage);
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    bool is_refused = true;
+    vip::DrainRequest request{.peer = "tor1"};
+    stage.disk_answers = false;
+    SUBCASE("the other node has gone: this one stays") {}
+    SUBCASE("the other node has gone, but the drain was forced") {
+        request.force = true;
+        is_refused = false;
+    }
+    REQUIRE(stage.drain(request).status == 200);
+    if (has_gshut) {
+        stage.answer_disk();
+        REQUIRE(stage.route()->is_graceful_shutdown);
+    }
+    stage.say("tor1", gone(2));
+    stage.disk_answers = true;
+    if (!has_gshut) {
+        stage.answer_disk();
+    }
+    stage.pass_time(2s);
+    CHECK(stage.disk.back().peers.empty() == is_refused);
+    CHECK(stage.agent().drains() == stage.disk.back());
+    CHECK(stage.count("drain.refused") == (is_refused ? 1 : 0));
+    if (!is_refused) {
+        CHECK(stage.route() == nullptr);
+        CHECK(stage.agent().why_drain_ended(request).empty());
+        return;
+    }
+    REQUIRE(stage.route() != nullptr);
+    CHECK_FALSE(stage.route()->is_graceful_shutdown);
+    CHECK(stage.agent().peer("tor1")->use == cmd::PeerUse::Open);
+    CHECK(stage.agent().why_drain_ended(request) ==
+          "the drain ends: www: no other node announces 203.0.113.10/32");
+    stage.say("tor1", shown(2, 0x0a00000c, false));
+    REQUIRE(stage.drain(request).status == 200);
+    CHECK(stage.agent().why_drain_ended(request).empty());
+    stage.pass_time(2s);
+    CHECK(stage.route() == nullptr);
+    REQUIRE(stage.undrain({.peer = "tor1"}).status == 200);
+    CHECK(stage.agent().why_drain_ended(request) == "tor1: the drain has ended already");
+}
+
+TEST_CASE("CONTRACT 2: one of two routers is never refused, the second one is") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    Stage stage(config);
+    open_with_add_path(stage);
+    CHECK(stage.drain({.peer = "tor1"}).status == 200);
+    stage.pass_time(2s);
+    CHECK(stage.route() == nullptr);
+    CHECK(stage.count("drain.refused") == 0);
+    REQUIRE(stage.route("203.0.113.10/32", "tor2") != nullptr);
+    CHECK(stage.drain({.peer = "tor2"}).status == 409);
+    CHECK(stage.route("203.0.113.10/32", "tor2") != nullptr);
+}
+
 } // namespace anyvip::test
