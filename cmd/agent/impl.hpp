@@ -107,7 +107,8 @@ struct Agent::Impl {
     void apply_addresses(VipRecord& record, Instant now);
     void apply_routes(VipRecord& record, Instant now);
     [[nodiscard]] const bgp::RouteIntentPtr& intent_of(VipRecord& record, vip::RouteMode mode);
-    void note_exposure(VipRecord& record, Instant now);
+    /// `was_known`: a router in use had one of the routes of the last decision.
+    void note_exposure(VipRecord& record, bool was_known, Instant now);
     void note_state(VipRecord& record, vip::Decision decision, Instant now);
     void report_states();
     void note_tracks(VipRecord& record, Instant now);

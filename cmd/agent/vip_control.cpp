@@ -76,6 +76,29 @@ constexpr std::size_t stale_slice = 256;
     });
 }
 
+/// A router in use has one of its routes, or gets it in this turn.
+[[nodiscard]] bool is_with_a_router(const VipRecord& record) {
+    const auto& routes = record.decision.routes; // not yet as many as addresses after a reload
+    for (std::size_t i = 0; i < std::min(routes.size(), record.addresses.size()); ++i) {
+        if (routes[i] != vip::RouteMode::None && is_carried(record, record.addresses[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A router is being taken out of use: the withdraw leaves in this turn, or has not been taken in
+/// by the router yet.
+[[nodiscard]] bool is_taken_out(const VipRecord& record) {
+    return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
+        return peer->use == PeerUse::Withdrawn && peer->peer.is_established() &&
+               (!peer->peer.withdrawals_acknowledged() ||
+                std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
+                    return peer->peer.is_advertised(slot->prefix);
+                }));
+    });
+}
+
 /// Of the address that stands in the way, if one does; else of any that is absent.
 [[nodiscard]] std::string address_problem(const VipRecord& record) {
     auto found = std::ranges::find_if(record.addresses, [&](const AddressSlot* slot) {
@@ -163,12 +186,14 @@ void Agent::Impl::refresh(VipRecord& record, Instant now) {
     advance_drain(record, now);
     record.conditions = conditions_of(record, now);
     vip::Decision decision = vip::decide(record.conditions, record.config);
+    // A session that has come up since the last look has the routes of then already.
+    const bool was_known = is_with_a_router(record);
     record.decision.wants_address = decision.wants_address;
     record.decision.mode = decision.mode;
     record.decision.routes = decision.routes;
     apply_addresses(record, now);
     apply_routes(record, now);
-    note_exposure(record, now);
+    note_exposure(record, was_known, now);
     note_state(record, std::move(decision), now);
     note_tracks(record, now);
     update_measures(record, now);
@@ -303,16 +328,18 @@ const bgp::RouteIntentPtr& Agent::Impl::intent_of(VipRecord& record, vip::RouteM
     return intent;
 }
 
-void Agent::Impl::note_exposure(VipRecord& record, Instant now) {
+void Agent::Impl::note_exposure(VipRecord& record, bool was_known, Instant now) {
     const bool is_wanted = is_routed(record.decision);
-    const bool is_exposed = is_wanted && record.conditions.has_session;
+    const bool is_exposed = is_with_a_router(record);
+    // A session that has ended took its routes along: that is no withdraw.
+    const bool is_withdrawn =
+        was_known || (record.is_exposed && (!is_wanted || is_taken_out(record)));
     if (is_exposed && !record.is_exposed) {
         record.exposed_since = now;
         record.has_traffic = false;
         record.traffic = {};
         unacknowledged.erase(record.id);
-    } else if (record.is_wanted && !is_wanted &&
-               (record.is_exposed || record.conditions.has_session)) {
+    } else if (!is_exposed && is_withdrawn) {
         record.has_told_stray = false;
         record.traffic = {};
         record.traffic.withdrawn_at = now;

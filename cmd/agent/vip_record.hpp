@@ -81,7 +81,7 @@ struct VipRecord {
     VipDrain drain;
     vip::TrafficWatch traffic;
     bool is_wanted = false;  ///< one of its prefixes is given to the peers
-    bool is_exposed = false; ///< … and a router may know it
+    bool is_exposed = false; ///< … and a router in use may know it
     Instant exposed_since;
     bool has_traffic = false; ///< a packet was seen since then
     bool has_told_stray = false;
