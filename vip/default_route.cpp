@@ -35,7 +35,8 @@ void HeldRoute::want(NextHops next_hops) {
     }
     wanted_ = std::move(next_hops);
     asked_.reset();
-    if (!is_contested_) { // the cause of a refusal may have gone with the next hop
+    // The cause of a refusal may have gone with the next hop, and nobody fights over what is to go.
+    if (!is_contested_ || wanted_.empty()) {
         insistence_.end_pause();
         problem_.clear();
     }

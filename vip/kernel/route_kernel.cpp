@@ -360,19 +360,35 @@ std::string RouteKernel::set_ipv6(const DefaultRouteKey& key,
             continue;
         }
         has_own = true;
+        not_ours_.erase({key, next_hop}); // whoever put it there: it is wanted, and there
     }
+    std::vector<NextHop> missing;
     for (const NextHop& next_hop : before) {
         if (wanted.contains(next_hop)) {
             continue;
         }
         const auto error = exchange(ipv6_route_request(RTM_DELROUTE, 0, key.metric, next_hop));
         if (error.value() == ESRCH) {
-            not_ours_.emplace(key, next_hop); // appended to ours by somebody else
+            missing.push_back(next_hop);
         } else if (error) {
             add_line(problem, refusal(key, error));
         }
     }
+    if (!missing.empty() && !read()) {
+        note_not_ours(key, missing);
+    }
     return problem;
+}
+
+// There is no such route of ours, and yet the multipath route has the next hop: somebody else
+// appended it. Or it is gone, as with its router or its link in the meantime: then it was ours.
+void RouteKernel::note_not_ours(const DefaultRouteKey& key, const std::vector<NextHop>& missing) {
+    const NextHops present = observation_of(key).next_hops;
+    for (const NextHop& next_hop : missing) {
+        if (present.contains(next_hop)) {
+            not_ours_.emplace(key, next_hop);
+        }
+    }
 }
 
 std::string RouteKernel::refusal(const DefaultRouteKey& key, std::error_code error) const {

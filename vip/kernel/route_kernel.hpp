@@ -81,6 +81,7 @@ class RouteKernel {
                                        const std::vector<NextHop>& next_hops);
     [[nodiscard]] std::string set_ipv6(const DefaultRouteKey& key,
                                        const std::vector<NextHop>& next_hops);
+    void note_not_ours(const DefaultRouteKey& key, const std::vector<NextHop>& missing);
     [[nodiscard]] std::error_code
     add_ipv4(const DefaultRouteKey& key, const std::vector<NextHop>& next_hops, bool has_own);
     [[nodiscard]] std::error_code exchange(Request request);

@@ -113,6 +113,22 @@ TEST_CASE("default route: put back at once three times in 10 s, then after a pau
     CHECK(route.problem().empty());
 }
 
+TEST_CASE("default route: a contest keeps nobody from removing it") {
+    HeldRoute route = installed();
+    for (int i = 0; i < 3; ++i) {
+        CHECK(route.observed({}, start) == Change::TakenAway);
+        REQUIRE(route.next_step(start) == two);
+        CHECK(route.observed(two, start) == Change::Changed);
+    }
+    CHECK(route.observed(one, start) == Change::TakenAway);
+    REQUIRE_FALSE(route.next_step(start));
+    route.want({});
+    CHECK(route.problem().empty());
+    CHECK(route.next_step(start) == NextHops{});
+    CHECK(route.observed({}, start) == Change::Changed);
+    CHECK_FALSE(route.next_deadline());
+}
+
 TEST_CASE("default route: what nobody wants may go") {
     HeldRoute route = installed();
     route.want(one);

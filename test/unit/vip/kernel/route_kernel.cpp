@@ -4,10 +4,36 @@
 
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
+#include <utility>
+
+#include <dlfcn.h>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
 
 #include "private_network.hpp"
+
+namespace {
+
+/// What happens once between a dump and the next deletion of a route.
+std::function<void()> before_deletion; // NOLINT(*-avoid-non-const-global-variables)
+
+} // namespace
+
+/// libnl's, with a moment for others right before a deletion.
+extern "C" int nl_send_auto(nl_sock* socket, nl_msg* message);
+
+extern "C" int nl_send_auto(nl_sock* socket, nl_msg* message) {
+    if (before_deletion && nlmsg_hdr(message)->nlmsg_type == RTM_DELROUTE) {
+        std::exchange(before_deletion, nullptr)();
+    }
+    using Function = int (*)(nl_sock*, nl_msg*);
+    static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "nl_send_auto"));
+    return real(socket, message);
+}
 
 namespace anyvip::vip::kernel {
 
@@ -235,6 +261,39 @@ TEST_CASE("foreign routes that came later under the same metric survive every ch
     CHECK(watcher.next_hops(ipv6) == NextHops{six_one, six_two});
     CHECK(watcher.kernel.set(ipv6, {}).empty());
     CHECK(routes6() == "default via 2001:db8::9 dev up0 proto static metric 512 pref medium");
+}
+
+TEST_CASE("a next hop that went by itself before it was deleted is ours when it comes back") {
+    Node node;
+    Watcher watcher(node.loop);
+    REQUIRE(watcher.kernel.set(ipv6, {six_one, six_two}).empty());
+    bool is_gone = false;
+    before_deletion = [&] {
+        is_gone = run("ip -6 route del default via fe80::2 dev up1 proto 167 metric 512");
+    };
+    CHECK(watcher.kernel.set(ipv6, {six_one}).empty());
+    REQUIRE(is_gone);
+    CHECK(watcher.kernel.set(ipv6, {six_one, six_two}).empty());
+    CHECK(watcher.next_hops(ipv6) == NextHops{six_one, six_two});
+    CHECK(watcher.kernel.set(ipv6, {six_one}).empty());
+    CHECK(watcher.next_hops(ipv6) == NextHops{six_one});
+    CHECK(routes6() == "default via 2001:db8::1 dev up0 proto 167 metric 512 pref medium");
+}
+
+TEST_CASE("a next hop that somebody else appended, and took away again, can be ours") {
+    Node node;
+    Watcher watcher(node.loop);
+    REQUIRE(watcher.kernel.set(ipv6, {six_one}).empty());
+    const std::string other = " default via fe80::2 dev up1 proto static metric 512";
+    REQUIRE(run("ip -6 route append" + other));
+    CHECK(watcher.kernel.set(ipv6, {six_one}).empty());
+    CHECK(watcher.next_hops(ipv6) == NextHops{six_one}); // it stays, and is not ours
+    REQUIRE(run("ip -6 route del" + other));
+    CHECK(watcher.kernel.set(ipv6, {six_one, six_two}).empty());
+    CHECK(watcher.next_hops(ipv6) == NextHops{six_one, six_two});
+    CHECK(watcher.kernel.set(ipv6, {six_one}).empty());
+    CHECK(watcher.next_hops(ipv6) == NextHops{six_one});
+    CHECK(routes6() == "default via 2001:db8::1 dev up0 proto 167 metric 512 pref medium");
 }
 
 TEST_CASE("what others do to the route is told within a second") {
