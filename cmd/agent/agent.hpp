@@ -315,6 +315,8 @@ class Agent {
     [[nodiscard]] bgp::Peer* find_peer(std::string_view name);
     [[nodiscard]] std::vector<std::string> peer_names() const; ///< in configuration order
     [[nodiscard]] std::optional<PeerView> peer(std::string_view name) const;
+    /// A reload has changed what its session is made of, and that is still up as it was before.
+    [[nodiscard]] bool is_reset_pending(std::string_view name) const;
     /// Of these VIPs, by default of all that were ever drained.
     /// Changes with whatever `drain_progress` says of any VIP.
     [[nodiscard]] std::uint64_t drain_fingerprint() const;

@@ -146,6 +146,14 @@ void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant no
     }
 }
 
+bool PeerSet::is_reset_pending(std::string_view name) const {
+    const bool is_queued = std::ranges::any_of(
+        resets_, [&](const Reset& reset) { return reset.peer == name && !reset.give_up_at; });
+    return is_queued && std::ranges::any_of(peers_, [&](const auto& record) {
+               return record->entry.session.name == name && record->is_up;
+           });
+}
+
 void PeerSet::advance_resets(Instant now) {
     while (!resets_.empty()) {
         Reset& reset = resets_.front();

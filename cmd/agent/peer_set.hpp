@@ -103,6 +103,9 @@ class PeerSet {
     [[nodiscard]] bool has_established() const;
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+    /// Its session is up, and has yet to be reset for a new configuration.
+    [[nodiscard]] bool is_reset_pending(std::string_view name) const;
+
     [[nodiscard]] PeerRecord* find(std::string_view name);
     [[nodiscard]] bgp::Peer* find_peer(std::string_view name); ///< removed ones too
 

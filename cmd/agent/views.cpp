@@ -115,6 +115,10 @@ std::optional<PeerView> Agent::peer(std::string_view name) const {
                     waits_for_bfd(*record)};
 }
 
+bool Agent::is_reset_pending(std::string_view name) const {
+    return impl_->peers.is_reset_pending(name);
+}
+
 std::uint64_t Agent::drain_fingerprint() const {
     std::uint64_t fingerprint = impl_->reload_count;
     const auto mix = [&](std::uint64_t value) {

@@ -104,7 +104,10 @@ void BfdSessions::reconcile() {
     }
     std::vector<std::pair<const PeerEntry*, Endpoint>> wanted;
     for (const PeerEntry& entry : agent_.config().peers) {
-        if (const auto endpoint = endpoint_of(entry)) {
+        const std::string& name = entry.session.name;
+        const auto present = agent_.is_reset_pending(name) ? present_endpoint(name) : std::nullopt;
+        const auto endpoint = wanted_endpoint(agent_, name, endpoint_of(entry), present);
+        if (endpoint) {
             wanted.emplace_back(&entry, *endpoint);
         }
     }
@@ -154,6 +157,13 @@ std::optional<Endpoint> BfdSessions::endpoint_of(const PeerEntry& entry) const {
     endpoint.multihop = entry.session.multihop;
     endpoint.device = device_of(entry);
     return endpoint;
+}
+
+std::optional<Endpoint> BfdSessions::present_endpoint(const std::string& peer) const {
+    const auto found = std::ranges::find_if(sessions_, [&](const Session& session) {
+        return !session.is_leaving && present_name(session) == peer;
+    });
+    return found == sessions_.end() ? std::nullopt : std::optional(found->endpoint);
 }
 
 // One endpoint is one session, whatever the peer is called.
@@ -270,6 +280,13 @@ json::object BfdSessions::details(const std::string& peer) const {
             {"worst_own_delay_ms", milliseconds(view.worst_delay)},
             {"packets", packet_counts(found->last.counters)},
             {"problem", problem.empty() ? json::value(nullptr) : json::value(problem)}};
+}
+
+std::optional<Endpoint> wanted_endpoint(const Agent& agent,
+                                        const std::string& peer,
+                                        const std::optional<Endpoint>& configured,
+                                        const std::optional<Endpoint>& present) {
+    return configured && present && agent.is_reset_pending(peer) ? present : configured;
 }
 
 void tell(Agent& agent, const std::string& peer, const Report& report, Now now) {

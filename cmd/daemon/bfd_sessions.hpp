@@ -64,6 +64,8 @@ class BfdSessions {
     };
 
     [[nodiscard]] std::optional<bgp::bfd_net::Endpoint> endpoint_of(const PeerEntry& entry) const;
+    [[nodiscard]] std::optional<bgp::bfd_net::Endpoint>
+    present_endpoint(const std::string& peer) const;
     [[nodiscard]] std::string present_name(const Session& session) const;
     void want(const PeerEntry& entry, const bgp::bfd_net::Endpoint& endpoint);
     void on_report(const bgp::bfd_net::Report& report);
@@ -76,6 +78,15 @@ class BfdSessions {
     bool is_stopping_ = false;
     bgp::bfd_net::Service service_;
 };
+
+/// Which endpoint a peer's BFD session has to have now: the one that it is configured with, or the
+/// `present` one while BGP has yet to leave that. Its end would come before the withdraw, and there
+/// are routers that take AdminDown for a failure.
+[[nodiscard]] std::optional<bgp::bfd_net::Endpoint>
+wanted_endpoint(const Agent& agent,
+                const std::string& peer,
+                const std::optional<bgp::bfd_net::Endpoint>& configured,
+                const std::optional<bgp::bfd_net::Endpoint>& present);
 
 /// What a report means for the agent; a fall that the session has got over since is told first.
 void tell(Agent& agent, const std::string& peer, const bgp::bfd_net::Report& report, Now now);
