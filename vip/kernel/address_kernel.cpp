@@ -56,10 +56,14 @@ std::error_code AddressKernel::start() {
     }
     notifications_ = std::move(*notifications);
     AddressTable seen;
-    if (const auto error = dump(seen); error && error != std::errc::interrupted) {
+    const auto error = dump(seen);
+    if (error && error != std::errc::interrupted) {
         return error;
     }
     table_.replace(std::move(seen));
+    if (!error) {
+        forget_missing();
+    }
     readable_.emplace(loop_, notifications_->descriptor(), [this] { on_readable(); });
     readable_->arm();
     collect_changes();
@@ -230,19 +234,38 @@ void AddressKernel::apply_address(nlmsghdr& message, AddressTable& table) {
     }
     table.set_address(parsed->index,
                       parsed->address,
-                      {.is_usable = parsed->is_usable,
-                       .is_owned = is_own(parsed->index, parsed->address, parsed->mark)});
+                      {.is_usable = parsed->is_usable, .is_owned = is_own(*parsed)});
 }
 
-bool AddressKernel::is_own(int index,
-                           const InterfaceAddress& address,
-                           std::optional<std::uint8_t> mark) const {
-    if (options_.uses_mark && mark) {
-        return *mark == address_mark;
+// The ledger alone cannot tell ours from one that the administrator has put in its place while no
+// daemon ran.
+bool AddressKernel::is_own(const AddressMessage& message) const {
+    if (options_.uses_mark && message.mark) {
+        return *message.mark == address_mark;
     }
-    const Prefix prefix = Prefix::of(address.address, address.length_bits);
-    return !(options_.uses_mark && keeps_mark_) && ledger_ && prefix.address() == address.address &&
-           ledger_->contains(index, prefix);
+    const Prefix prefix = Prefix::of(message.address.address, message.address.length_bits);
+    return !(options_.uses_mark && keeps_mark_) && ledger_ && message.is_like_ours &&
+           prefix.address() == message.address.address && ledger_->contains(message.index, prefix);
+}
+
+// After a complete dump: what went while nobody looked would make somebody else's address ours
+// later.
+void AddressKernel::forget_missing() {
+    if (!ledger_) {
+        return;
+    }
+    const std::set<std::pair<int, Prefix>> entries = ledger_->entries();
+    for (const auto& [index, prefix] : entries) {
+        const auto link = table_.links().find(index);
+        bool is_there = false;
+        if (link != table_.links().end()) {
+            const auto found = link->second.addresses.find(interface_address(prefix));
+            is_there = found != link->second.addresses.end() && found->second.is_owned;
+        }
+        if (!is_there) {
+            forget(index, prefix);
+        }
+    }
 }
 
 void AddressKernel::resync() {
@@ -266,6 +289,9 @@ void AddressKernel::resync() {
     }
     if (!error || error == std::errc::interrupted) {
         table_.replace(std::move(seen));
+        if (!error) {
+            forget_missing();
+        }
     } else {
         callbacks_.notice("cannot read the addresses: " + error.message());
     }

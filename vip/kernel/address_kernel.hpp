@@ -72,8 +72,8 @@ class AddressKernel {
     void apply_link(nlmsghdr& message, AddressTable& table);
     void tell_of(const LinkMessage& link) const;
     void apply_address(nlmsghdr& message, AddressTable& table);
-    [[nodiscard]] bool
-    is_own(int index, const InterfaceAddress& address, std::optional<std::uint8_t> mark) const;
+    [[nodiscard]] bool is_own(const AddressMessage& message) const;
+    void forget_missing();
     void resync();
     [[nodiscard]] std::error_code dump(AddressTable& table);
     void collect_changes();

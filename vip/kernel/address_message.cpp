@@ -78,6 +78,8 @@ std::optional<AddressMessage> parse_address(nlmsghdr& message) {
                                     : std::uint32_t{header->ifa_flags};
     const bool is_undecided = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
     result.is_usable = !is_undecided && (flags & IFA_F_DADFAILED) == 0;
+    result.is_like_ours = header->ifa_family == AF_INET ? header->ifa_scope == RT_SCOPE_LINK
+                                                        : (flags & IFA_F_DEPRECATED) != 0;
     if (attributes[IFA_PROTO] != nullptr) {
         result.mark = nla_get_u8(attributes[IFA_PROTO]);
     }

@@ -29,6 +29,8 @@ struct AddressMessage {
     bool is_usable = true;
     bool is_gone = false;
     std::optional<std::uint8_t> mark; ///< IFA_PROTO
+    /// As `add_request` makes them: IPv4 of scope link, IPv6 deprecated. Others seldom do.
+    bool is_like_ours = false;
 };
 
 /// Nothing when it is malformed or not of interest.

@@ -42,6 +42,10 @@ class Ledger {
     ~Ledger();
 
     [[nodiscard]] bool contains(int interface_index, const Prefix& prefix) const;
+
+    /// All of them, by index of the interface.
+    [[nodiscard]] const std::set<std::pair<int, Prefix>>& entries() const { return entries_; }
+
     /// Written before the address is put on the interface.
     [[nodiscard]] std::error_code add(int interface_index, const Prefix& prefix);
     [[nodiscard]] std::error_code remove(int interface_index, const Prefix& prefix);

@@ -2,6 +2,7 @@
 // Against the real kernel; `ip` plays the administrator, networkd and other daemons.
 #include "vip/kernel/address_kernel.hpp"
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -137,6 +138,49 @@ TEST_CASE("own addresses are recognised after kill -9") {
     CHECK_FALSE(watcher.kernel.remove(prefix("2001:db8::10"), "lo"));
     CHECK_FALSE(kernel_has("203.0.113.10/32"));
     CHECK_FALSE(kernel_has("2001:db8::10/128"));
+}
+
+TEST_CASE("without IFA_PROTO the ledger makes nobody else's address ours") {
+    test::PrivateNetwork network;
+    test::TemporaryDirectory state;
+    AddressOptions options;
+    options.state_directory = state.path;
+    options.uses_mark = false;
+    const std::array vips = {"203.0.113.10/32", "203.0.113.11/32", "2001:db8::10/128"};
+    {
+        Watcher killed(network.loop, options);
+        for (const std::string vip : vips) {
+            REQUIRE_FALSE(killed.kernel.add(prefix(vip), "lo"));
+            REQUIRE(run("ip address del " + vip + " dev lo"));
+        }
+    }
+    const auto add_all = [&](const std::string& how) {
+        for (const std::string vip : vips) {
+            const bool is_ipv6 = vip.contains(':');
+            REQUIRE(run("ip address add " + vip + " dev lo " +
+                        (how.empty() ? ""
+                         : is_ipv6   ? "preferred_lft 0"
+                                     : "scope link")));
+        }
+    };
+    const auto check = [&](Watcher& watcher) {
+        for (const std::string vip : vips) {
+            CAPTURE(vip);
+            CHECK(network.run_until([&] { return watcher.state(vip) == foreign; }));
+            CHECK(watcher.kernel.remove(prefix(vip), "lo") == std::errc::operation_not_permitted);
+            CHECK(kernel_has(vip));
+        }
+    };
+    SUBCASE("put in the place of ours before the start") {
+        add_all("");
+        Watcher watcher(network.loop, options);
+        check(watcher);
+    }
+    SUBCASE("put there after the start, and looking like ours") {
+        Watcher watcher(network.loop, options);
+        add_all("as we do");
+        check(watcher);
+    }
 }
 
 TEST_CASE("an address that somebody removes can be put back in the same turn") {
