@@ -27,8 +27,9 @@ def stop(stage):
     cease = stage.router.wait_message("Cease", lambda one: one.kind == NOTIFICATION, begin)
     expect(cease.body[:2], bytes([6, 2]), "NOTIFICATION")
     expect_in(b"anyvip", cease.body[3:], "shutdown communication")
-    if not 0.19 <= cease.at - withdrawn.at < 1.5:
-        raise Wrong(f"Cease {cease.at - withdrawn.at:.2f} s after the withdraw")
+    # From the signal on: when the withdraw was read here says little on a busy machine.
+    if not withdrawn.at <= cease.at or not 0.2 <= cease.at - begin < 2:
+        raise Wrong(f"Cease {cease.at - begin:.2f} s after the signal")
     expect(stage.node.has_address(VIP4), False, "address left behind")
     expect(os.path.exists(stage.control), False, "control socket left behind")
 
