@@ -17,6 +17,8 @@ constexpr std::chrono::seconds longest_lifetime = 1800s;
 /// After that it must have been silent for so many of its intervals, and at least so long: answers
 /// to solicitations come faster than its usual advertisements.
 constexpr int silent_intervals = 3;
+/// RFC 4861 §6.2.4: the first three advertisements come faster than the later ones.
+constexpr int telling_gaps = 3;
 constexpr std::chrono::seconds shortest_silence = 30s;
 
 } // namespace
@@ -25,11 +27,15 @@ void RouterTable::heard(const IpAddress& router, std::chrono::seconds lifetime, 
     if (routers_.size() < limits::routers_on_link || routers_.contains(router)) {
         const auto [place, is_new] = routers_.try_emplace(router);
         Router& entry = place->second;
-        if (!is_new) {
-            entry.interval = std::max(entry.interval.value_or(Duration::zero()), now - entry.last);
+        const Duration gap = now - entry.last;
+        // An outage is no interval.
+        if (!is_new && !entry.is_in_doubt && gap <= longest_lifetime) {
+            entry.interval = std::max(entry.interval, gap);
+            ++entry.gaps;
         }
+        // Said once or, as RFC 4861 §6.2.5 allows, three times.
         entry.is_in_doubt = lifetime == 0s && entry.lifetime > 0s;
-        entry.lifetime = lifetime;
+        entry.lifetime = std::max(entry.lifetime, lifetime);
         entry.last = now;
         entry.until = now + std::clamp(lifetime, shortest_lifetime, longest_lifetime);
     }
@@ -38,11 +44,11 @@ void RouterTable::heard(const IpAddress& router, std::chrono::seconds lifetime, 
 }
 
 bool RouterTable::is_gone(const Router& router, Instant now) {
-    if (router.is_in_doubt || !router.interval) {
+    if (router.is_in_doubt || router.gaps < telling_gaps) {
         return router.is_in_doubt || router.until <= now;
     }
     return now - router.last >
-           std::max<Duration>(silent_intervals * *router.interval, shortest_silence);
+           std::max<Duration>(silent_intervals * router.interval, shortest_silence);
 }
 
 void RouterTable::link_lost() {
@@ -79,11 +85,7 @@ std::map<IpAddress, Instant> RouterTable::lifetimes() const {
 void RouterTable::restore(const std::map<IpAddress, Instant>& lifetimes, Instant now) {
     routers_.clear();
     for (const auto& [address, until] : lifetimes) {
-        routers_[address] = {.until = until,
-                             .last = now,
-                             .interval = std::nullopt,
-                             .lifetime = {},
-                             .is_in_doubt = false};
+        routers_[address] = {.until = until, .last = now, .lifetime = {}, .is_in_doubt = false};
     }
 }
 

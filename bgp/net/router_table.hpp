@@ -47,8 +47,9 @@ class RouterTable {
     struct Router {
         Instant until;
         Instant last;
-        std::optional<Duration> interval; ///< the longest so far between two advertisements
-        std::chrono::seconds lifetime{0};
+        Duration interval{};              ///< the longest so far between two advertisements
+        int gaps = 0;                     ///< so many were looked at
+        std::chrono::seconds lifetime{0}; ///< the longest so far
         bool is_in_doubt = false;
     };
 

@@ -151,6 +151,7 @@ struct RouterDiscovery::Impl : std::enable_shared_from_this<Impl> {
     int rounds = 0; ///< since the socket was opened
     Instant last_sent;
     bool is_asked = false;
+    bool was_settled = false;
     RouterTable routers;
     std::string socket_problem;
     std::pair<std::optional<IpAddress>, std::string> reported{std::nullopt, "0"};
@@ -197,6 +198,7 @@ void RouterDiscovery::Impl::round() {
     if (!socket) {
         open();
     }
+    bool has_lost_session = false;
     if (socket) {
         ++rounds;
         if (!is_running(socket->native_handle(), interface)) {
@@ -204,14 +206,21 @@ void RouterDiscovery::Impl::round() {
             rounds = 0; // the carrier, and perhaps another router, may be back any time
         }
         const Instant now = std::chrono::steady_clock::now();
-        if (std::exchange(is_asked, false) || rounds <= fast_rounds || !is_settled() ||
+        const bool has_session = is_settled();
+        has_lost_session = std::exchange(was_settled, has_session) && !has_session;
+        if (std::exchange(is_asked, false) || rounds <= fast_rounds || !has_session ||
             now - last_sent >= settled_interval) {
             last_sent = now;
             send_messages();
         }
     }
     arm(round_interval);
-    report();
+    if (has_lost_session) {
+        reported = present();
+        on_change(); // what the session held on to is looked at again
+    } else {
+        report();
+    }
 }
 
 void RouterDiscovery::Impl::send_messages() {

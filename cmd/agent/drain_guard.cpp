@@ -16,7 +16,9 @@ std::optional<std::string> Agent::Impl::refuses(const VipRecord& record, bool is
     for (const PeerRecord* peer : record.peers) {
         routers.push_back(&peer->peer);
     }
-    for (std::size_t i = 0; i < record.addresses.size(); ++i) {
+    // Not yet as many as addresses after a reload: what is new is announced by nobody.
+    const std::size_t decided = std::min(record.addresses.size(), record.decision.routes.size());
+    for (std::size_t i = 0; i < decided; ++i) {
         if (record.decision.routes[i] == vip::RouteMode::None) {
             continue;
         }

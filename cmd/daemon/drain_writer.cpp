@@ -40,9 +40,9 @@ void DrainWriter::save(vip::DrainState state) {
     ++waiting_;
     if (is_overdue_) {
         // By the time it runs the disk may be back, and a new write under way.
-        boost::asio::post(io_, [this] {
-            if (is_overdue_) {
-                give_up();
+        boost::asio::post(io_, [mailbox = mailbox_] {
+            if (mailbox->writer != nullptr && mailbox->writer->is_overdue_) {
+                mailbox->writer->give_up();
             }
         });
     } else if (!writing_for_) {
@@ -66,19 +66,23 @@ void DrainWriter::write() {
     };
     next_.reset();
     timer_.expires_after(patience_);
-    timer_.async_wait([this](boost::system::error_code error) {
-        // A wait that was over before it was cancelled is of a write that has ended.
-        const bool is_of_this =
-            writing_for_ && timer_.expiry() <= boost::asio::steady_timer::clock_type::now();
-        if (!error && is_of_this) {
-            is_overdue_ = true;
-            give_up();
+    timer_.async_wait([mailbox = mailbox_](boost::system::error_code error) {
+        if (!error && mailbox->writer != nullptr) {
+            mailbox->writer->patience_is_over();
         }
     });
     try {
         thread_ = std::thread(work);
     } catch (const std::system_error&) {
         work(); // no thread to be had: better late than not at all
+    }
+}
+
+// A wait that was over before it was cancelled is of a write that has ended.
+void DrainWriter::patience_is_over() {
+    if (writing_for_ && timer_.expiry() <= boost::asio::steady_timer::clock_type::now()) {
+        is_overdue_ = true;
+        give_up();
     }
 }
 

@@ -54,6 +54,7 @@ class DrainWriter {
     void write();
     void written(const std::string& problem);
     void answer(std::size_t count, const std::string& problem);
+    void patience_is_over();
     void give_up();
 
     boost::asio::io_context& io_;

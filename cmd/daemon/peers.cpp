@@ -149,7 +149,7 @@ void Peers::on_router_changed(const std::string& interface) {
         }
         bgp::net::NetConfig config = driver->config();
         // A session keeps its router when a second one is heard, and so does its BFD.
-        if (discovery.router() || !is_established(name)) {
+        if (!is_established(name)) {
             config.address = discovery.router();
         }
         driver->reconfigure(std::move(config));

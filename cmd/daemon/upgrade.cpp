@@ -118,6 +118,10 @@ void Upgrade::try_out_again() {
         carry_on("the configuration was reloaded during the trial");
         return;
     }
+    if (const std::string obstacle = host_.obstacle(); !obstacle.empty()) {
+        carry_on(obstacle);
+        return;
+    }
     host_.log.info("upgrade: the configuration was reloaded during the trial, once more");
     try_out();
 }

@@ -76,6 +76,20 @@ TEST_CASE("a router that speaks seldom has time") {
     CHECK_FALSE(link.table.lone());
 }
 
+TEST_CASE("neither an outage nor the first fast advertisements are a router's pace") {
+    Link link;
+    link.speaks(first, 60s);
+    link.now += 8h;
+    link.speaks(first, 60s);
+    link.speaks(second, 50s);
+    CHECK(link.table.lone() == second);
+    Link fresh;
+    fresh.speaks(first, 48s, 16s); // RFC 4861 §6.2.4
+    fresh.now += 100s;
+    fresh.table.heard(second, 1800s, fresh.now);
+    CHECK_FALSE(fresh.table.lone());
+}
+
 TEST_CASE("a router that spoke once counts for its lifetime, at least half a minute") {
     Link link;
     link.table.heard(first, 60s, link.now);
@@ -99,8 +113,10 @@ TEST_CASE(
     "RFC 4861 §6.2.5: lifetime 0 after a greater one is a goodbye, from the start it is none") {
     Link link;
     link.speaks(first, 60s);
-    link.table.heard(first, 0s, link.now);
-    CHECK(link.table.lone() == first);
+    for (int farewells = 0; farewells < 3; ++farewells) {
+        link.table.heard(first, 0s, link.now);
+        CHECK(link.table.lone() == first);
+    }
     link.table.heard(second, 0s, link.now);
     CHECK(link.table.lone() == second);
     link.table.heard(first, 0s, link.now);

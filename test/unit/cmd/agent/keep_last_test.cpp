@@ -159,6 +159,21 @@ TEST_CASE("CONTRACT 3: the file obeys keep_last and is asked again every 10 s") 
     CHECK(stage.state() == vip::VipState::Draining);
 }
 
+TEST_CASE("the guard is asked in the turn in which a reload adds an address") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    Stage stage(config);
+    open_with_add_path(stage);
+    stage.agent().drain_file(true, stage.now());
+    stage.turn();
+    CHECK(stage.count("drain.refused") == 1);
+    config.vips[0].addresses.push_back(prefix("203.0.113.11/32"));
+    stage.agent().reload(config, stage.now());
+    stage.agent().drain_file(true, stage.now()); // as the daemon does after a reload
+    stage.turn();
+    CHECK(stage.state() == vip::VipState::Announced);
+}
+
 TEST_CASE("CONTRACT 3: the guard is asked once more before the withdraw") {
     Stage stage;
     open_with_add_path(stage);
