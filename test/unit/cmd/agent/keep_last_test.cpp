@@ -162,12 +162,15 @@ TEST_CASE("CONTRACT 3: the file obeys keep_last and is asked again every 10 s") 
 TEST_CASE("the guard is asked in the turn in which a reload adds an address") {
     Config config = make_config();
     config.daemon.drain_file = "/etc/drain";
+    config.vips.insert(config.vips.begin(), make_vip("api", "203.0.113.20/32"));
     Stage stage(config);
     open_with_add_path(stage);
+    stage.say("tor1", shown(1, 0x0a00000b, false, 20));
+    stage.say("tor1", shown(2, 0x0a00000c, false, 20)); // "www" has nobody else, "api" has
     stage.agent().drain_file(true, stage.now());
     stage.turn();
     CHECK(stage.count("drain.refused") == 1);
-    config.vips[0].addresses.push_back(prefix("203.0.113.11/32"));
+    config.vips[0].addresses.push_back(prefix("203.0.113.21/32"));
     stage.agent().reload(config, stage.now());
     stage.agent().drain_file(true, stage.now()); // as the daemon does after a reload
     stage.turn();
