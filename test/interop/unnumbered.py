@@ -2,7 +2,6 @@
 """Without IPv4 between node and router (RFC 8950): by address on FRR and BIRD, unnumbered on FRR."""
 
 import json
-import time
 
 from lab.fabric import Fabric
 from lab.node import Node
@@ -92,10 +91,15 @@ class Lab:
         """What of the link was learnt from router advertisements goes over, too."""
         before = self._session()
         self.node.anyvip("reload", "--upgrade")
-        time.sleep(1)  # what was lost would be missed by now
+        heard = self._keepalives()
+        wait_until("the router's next KEEPALIVE", lambda: self._keepalives() > heard, 20)
         if self._session() != before:
             raise LabError(f"{before} -> {self._session()}")
         self.reaches()
+
+    def _keepalives(self):
+        document = json.loads(self.node.anyvip("--json", "peers", "router"))
+        return document["messages"]["received"]["keepalive"]
 
     def _session(self):
         peer = self.node.peer("router")

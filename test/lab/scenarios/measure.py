@@ -49,8 +49,9 @@ class Cost:
 
     def require_none_failed_after(self, moment, margin=0.1):
         """Whoever came after the routers knew must have been served."""
-        late = [one for one in self.outcomes if one.error and one.began > moment + margin]
-        late = [one for one in late if not one.was_under_way(self.route_changes)]
+        after = [one for one in self.outcomes if one.began > moment + margin]
+        require(after, "nobody came after the routers knew")
+        late = [one for one in after if one.error and not one.was_under_way(self.route_changes)]
         require(not late, f"failed after the routers knew: {_shown(late, self.begin)}")
 
 

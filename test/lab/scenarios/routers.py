@@ -146,11 +146,10 @@ def uplink_cut(lab):
             lab.wait_defaults()
             end = time.monotonic()
             _require_established(lab.announcers)
-            time.sleep(2)
         return end
 
     try:
-        _, cost = hold_load(lab, cut)
+        _, cost = hold_load(lab, cut, around=2)
     finally:
         upstream.ip("link", "set", out, "up")
     cost.require_none_failed_after(cost.end)
