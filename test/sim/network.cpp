@@ -80,8 +80,8 @@ void Network::forget(const ConnectionPtr& connection, Side side) {
 void Network::reset(const ConnectionPtr& connection) {
     connection->is_disturbed = true;
     for (const Side side : {Side::Node, Side::Router}) {
+        // `in_flight` stays: what is lost is never acknowledged.
         pipe(*connection, side).chunks.clear();
-        pipe(*connection, side).in_flight = 0;
         pipe(*connection, side).has_ended = true;
     }
     for (const Side side : {Side::Node, Side::Router}) {
@@ -109,9 +109,8 @@ void Network::deliver(const ConnectionPtr& connection, Side to) {
         return;
     }
     if (!is_open(*connection, to)) {
-        // Nobody is there any more: the answer is a reset.
+        // Nobody is there any more: the answer is a reset, and no acknowledgement.
         in.chunks.clear();
-        in.in_flight = 0;
         const Side from = to == Side::Node ? Side::Router : Side::Node;
         Pipe& back = pipe(*connection, from);
         if (is_open(*connection, from) && (!back.has_ended || back.chunks.empty())) {

@@ -238,7 +238,7 @@ class Node final : public Host {
     bool is_measuring_ = false;
     bool counts_packets_ = true;
     std::uint64_t uncounted_ = 0; ///< packets before this agent began to count
-    Instant stop_asked_at_;
+    Instant stop_due_;
     std::optional<Instant> last_expiry_;
 };
 
