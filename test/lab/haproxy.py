@@ -18,8 +18,9 @@ defaults
     timeout server 10s
     timeout check 1s
     retries 3
-    # A server that does not answer the connect costs a moment, no failure.
-    option redispatch
+    # Each retry goes to another server at once: one that has just died costs a moment, no failure.
+    # By default only the last retry does, and before the others HAProxy waits for a second each.
+    option redispatch 1
 
 frontend vip
     mode tcp

@@ -44,9 +44,10 @@ class ResilientFib:
 
     def _run(self):
         while not self._stop.is_set():
+            known = self._routes.count
             if os.path.exists(f"/run/netns/{self._namespace.name}"):
                 self._copy()
-            self._routes.wait(0.2)
+            self._routes.wait(0.2, known)
 
     def _copy(self):
         hops = self._namespace.fib(self._address)

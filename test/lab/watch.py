@@ -107,11 +107,19 @@ class RouteWatch(_Watcher):
         self._require_watching()
         return [event for event in list(self.events) if event.at >= moment]
 
-    def wait(self, seconds):
-        """Returns after the next change, or when so many seconds have passed."""
+    @property
+    def count(self):
+        return len(self.events)
+
+    def wait(self, seconds, known=None):
+        """Returns after a change, or when so many seconds have passed.
+
+        `known`: `count` as it was before the caller looked; a change since then is not waited for
+        again. None: the next one."""
         with self.changed:
             self._require_watching()
-            self.changed.wait(seconds)
+            known = self.count if known is None else known
+            self.changed.wait_for(lambda: self.count != known or self._problem, seconds)
 
 
 def _route_socket(namespace):

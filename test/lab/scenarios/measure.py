@@ -45,17 +45,17 @@ class Cost:
     def require_no_stray(self):
         stray = self.stray()
         require(not stray, f"{len(stray)} of {len(self.outcomes)} requests failed while no route "
-                           f"changed: {_shown(stray, self.begin)}")  # fmt: skip
+                           f"changed: {shown(stray, self.begin)}")  # fmt: skip
 
     def require_none_failed_after(self, moment, margin=0.1):
         """Whoever came after the routers knew must have been served."""
         after = [one for one in self.outcomes if one.began > moment + margin]
         require(after, "nobody came after the routers knew")
         late = [one for one in after if one.error and not one.was_under_way(self.route_changes)]
-        require(not late, f"failed after the routers knew: {_shown(late, self.begin)}")
+        require(not late, f"failed after the routers knew: {shown(late, self.begin)}")
 
 
-def _shown(outcomes, begin):
+def shown(outcomes, begin):
     return ", ".join(f"{one.error} at {one.began - begin:+.2f} s" for one in outcomes[:5])
 
 

@@ -4,7 +4,7 @@
 import signal
 import time
 
-from .measure import hold_load, require, under_load
+from .measure import hold_load, require, shown, under_load
 from .registry import is_hybrid, scenario
 
 
@@ -29,7 +29,7 @@ def _while_down(lab, change, seconds):
 def _require_served_since(cost, seconds):
     """Whoever comes this long after the change is served."""
     late = [one for one in cost.outcomes if one.error and one.began > cost.begin + seconds]
-    require(not late, f"{len(late)} requests failed more than {seconds} s after the change")
+    require(not late, f"failed more than {seconds} s after the change: {shown(late, cost.begin)}")
 
 
 @scenario("server-killed", fits=is_hybrid)
