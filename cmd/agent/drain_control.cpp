@@ -236,7 +236,7 @@ void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
                 record.drain.outcome = DrainOutcome::Cancelled;
             }
             enter(record, vip::DrainStep::None, now);
-            if (!record.drain.reason.starts_with(refusal_text)) {
+            if (!record.drain.is_refused) {
                 record.drain.reason = "no drain holds it any more";
             }
             outbox.event(now, "vip.undrained", record.config.name, record.drain.reason);
@@ -268,6 +268,7 @@ void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
         }
     }
     record.drain.reason = describe(*holder) + step_text(record);
+    record.drain.is_refused = false;
 }
 
 std::optional<Instant> Agent::Impl::drain_deadline(const VipRecord& record) const {

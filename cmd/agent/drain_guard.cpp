@@ -119,7 +119,7 @@ void Agent::Impl::ask_again(const std::function<bool(VipRecord&, const HolderKey
 }
 
 void Agent::Impl::cancel(const HolderKey& key, const Refusal& refusal, Instant now) {
-    const std::string text = std::string(refusal_text) + refusal.vip + ": " + refusal.reason;
+    const std::string text = "the drain ends: " + refusal.vip + ": " + refusal.reason;
     std::vector<VipRecord*> held;
     for (VipRecord* record : order) {
         if (holder_of(record->config, effective) == key) {
@@ -146,6 +146,7 @@ void Agent::Impl::cancel(const HolderKey& key, const Refusal& refusal, Instant n
     }
     for (VipRecord* record : held) {
         record->drain.reason = text;
+        record->drain.is_refused = true;
         // Whatever step it was in: who waits for it hears that it is in service. Another holder may
         // keep it out all the same.
         if (!holder_of(record->config, effective)) {
@@ -183,7 +184,7 @@ void Agent::Impl::ask_again_for_peers(Instant now) {
 }
 
 void Agent::Impl::cancel_peer(const std::string& name, const Refusal& refusal, Instant now) {
-    const std::string text = std::string(refusal_text) + refusal.vip + ": " + refusal.reason;
+    const std::string text = "the drain ends: " + refusal.vip + ": " + refusal.reason;
     outbox.event(now, "drain.refused", name, text, {{"level", "warning"}});
     peer_refusals[name] = text;
     drains.peers.erase(name);

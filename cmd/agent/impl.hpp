@@ -81,8 +81,6 @@ struct Refusal {
     std::string reason;
 };
 
-/// How the reason of a drain begins that `keep_last` has refused at last.
-inline constexpr std::string_view refusal_text = "the drain ends: ";
 /// A drain file that was refused is asked about again this often.
 inline constexpr std::chrono::seconds file_retry_pause{10};
 

@@ -3,6 +3,7 @@
 // carries out what it says.
 #include <algorithm>
 
+#include "cmd/agent/exposure.hpp"
 #include "cmd/agent/impl.hpp"
 
 namespace anyvip::cmd {
@@ -25,78 +26,8 @@ constexpr std::size_t stale_slice = 256;
     return vip::Verdict::Down;
 }
 
-[[nodiscard]] bool is_routed(const vip::Decision& decision) {
-    return std::ranges::any_of(decision.routes,
-                               [](vip::RouteMode mode) { return mode != vip::RouteMode::None; });
-}
-
-[[nodiscard]] bool can_carry(const VipRecord& record, const PeerRecord& peer) {
-    return peer.peer.is_established() &&
-           std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
-               return peer.peer.can_announce(slot->prefix.family());
-           });
-}
-
-/// One prefix at least has been sent to one peer, and is not being taken back from it.
-[[nodiscard]] bool is_sent(const VipRecord& record) {
-    return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
-        return peer->peer.is_established() && peer->use != PeerUse::Withdrawn &&
-               std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
-                   return peer->peer.is_advertised(slot->prefix);
-               });
-    });
-}
-
-/// Some peer has still to get something of it.
-[[nodiscard]] bool is_unsent(const VipRecord& record) {
-    for (const PeerRecord* peer : record.peers) {
-        if (!peer->peer.is_established() || peer->use == PeerUse::Withdrawn) {
-            continue;
-        }
-        for (std::size_t i = 0; i < record.addresses.size(); ++i) {
-            const Prefix& prefix = record.addresses[i]->prefix;
-            if (record.decision.routes[i] != vip::RouteMode::None &&
-                peer->peer.can_announce(prefix.family()) && !peer->peer.is_advertised(prefix)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 [[nodiscard]] bool is_absent(const AddressSlot* slot) {
     return slot->held.presence() == vip::Presence::Absent;
-}
-
-/// A router in use would take it.
-[[nodiscard]] bool is_carried(const VipRecord& record, const AddressSlot* slot) {
-    return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
-        return peer->use != PeerUse::Withdrawn && peer->peer.is_established() &&
-               peer->peer.can_announce(slot->prefix.family());
-    });
-}
-
-/// A router in use has one of its routes, or gets it in this turn.
-[[nodiscard]] bool is_with_a_router(const VipRecord& record) {
-    const auto& routes = record.decision.routes; // not yet as many as addresses after a reload
-    for (std::size_t i = 0; i < std::min(routes.size(), record.addresses.size()); ++i) {
-        if (routes[i] != vip::RouteMode::None && is_carried(record, record.addresses[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/// A router is being taken out of use: the withdraw leaves in this turn, or has not been taken in
-/// by the router yet.
-[[nodiscard]] bool is_taken_out(const VipRecord& record) {
-    return std::ranges::any_of(record.peers, [&](const PeerRecord* peer) {
-        return peer->use == PeerUse::Withdrawn && peer->peer.is_established() &&
-               (!peer->peer.withdrawals_acknowledged() ||
-                std::ranges::any_of(record.addresses, [&](const AddressSlot* slot) {
-                    return peer->peer.is_advertised(slot->prefix);
-                }));
-    });
 }
 
 /// Of the address that stands in the way, if one does; else of any that is absent.

@@ -41,13 +41,15 @@ struct VipDrain {
     vip::DrainStep step = vip::DrainStep::None;
     DrainOutcome outcome = DrainOutcome::None;
     Instant since;
-    std::string reason; ///< who holds it, and why
+    std::string reason;      ///< who holds it, and why
+    bool is_refused = false; ///< `keep_last` has ended it, and `reason` says so
 
     template <class Archive> void transfer(Archive& archive) {
         archive.choice(1, step, vip::DrainStep::Finished);
         archive.choice(2, outcome, DrainOutcome::Cancelled);
         archive.field(3, since);
         archive.field(4, reason);
+        archive.field(5, is_refused);
     }
 };
 

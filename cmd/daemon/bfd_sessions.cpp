@@ -9,6 +9,7 @@
 
 #include "bgp/bfd_net/sockets.hpp"
 #include "bgp/limits.hpp"
+#include "cmd/daemon/json_values.hpp"
 #include "cmd/daemon/wall_time.hpp"
 
 namespace anyvip::cmd {
@@ -32,10 +33,6 @@ BfdState to_bfd_state(bfd::State state) {
         return BfdState::Up;
     }
     return BfdState::Down;
-}
-
-double milliseconds(Duration duration) {
-    return std::chrono::duration<double, std::milli>(duration).count();
 }
 
 std::string seconds(Duration duration) {

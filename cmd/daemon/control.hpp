@@ -12,6 +12,7 @@
 #include <boost/json/object.hpp>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/daemon/answer.hpp"
 #include "cmd/daemon/change_rate.hpp"
 #include "cmd/daemon/documents.hpp"
 #include "cmd/daemon/drain_waiters.hpp"
@@ -54,11 +55,11 @@ class Control {
     explicit Control(ControlHost host);
 
     /// The whole API, for the control socket.
-    void handle(const HttpRequest& request, std::shared_ptr<HttpResponder> responder);
+    void handle(const HttpRequest& request, Responder responder);
 
     /// The public part, for the TCP listener: only GET of /metrics, /v1/status, /healthz, /readyz
     /// and the page.
-    void handle_public(const HttpRequest& request, std::shared_ptr<HttpResponder> responder);
+    void handle_public(const HttpRequest& request, Responder responder);
 
     /// A run has ended: answers who waits for it (`anyvip check NAME`).
     void check_finished(std::string_view label);
@@ -84,24 +85,25 @@ class Control {
     void after_turn() { drain_waiters_.update(host_.agent); }
 
   private:
-    using Responder = std::shared_ptr<HttpResponder>;
-
     struct CheckWaiter {
         std::string label;
-        std::shared_ptr<HttpResponder> responder;
+        Responder responder;
     };
 
     using MakePieces = std::function<Pieces()>;
 
+    // ---- control_views.cpp ----
     void get(const HttpRequest& request, const Responder& responder);
     void reply_in_pieces(const Responder& responder, MakePieces make);
     /// Between two pieces the loop does its work. A reload begins the text anew.
     void send_in_pieces(const Responder& responder, std::string_view type, MakePieces make);
     void write_texts();
-    void change(const HttpRequest& request, const Responder& responder);
-    void post(const HttpRequest& request, const std::string& client, const Responder& responder);
     void get_named(std::string_view kind, const std::string& name, const Responder& responder);
     void follow_events(const HttpRequest& request, const Responder& responder);
+
+    // ---- control_changes.cpp ----
+    void change(const HttpRequest& request, const Responder& responder);
+    void post(const HttpRequest& request, const std::string& client, const Responder& responder);
     void drain(const HttpRequest& request, const std::string& client, const Responder& responder);
     void undrain(const HttpRequest& request, const std::string& client, const Responder& responder);
     void once_saved(std::function<void()> answer);
@@ -113,6 +115,7 @@ class Control {
                     const std::string& name,
                     const Responder& responder);
     void run_check(const std::string& name, const Responder& responder);
+
     [[nodiscard]] bool is_host_accepted(std::string_view host) const;
 
     /// An answer that is being written.
