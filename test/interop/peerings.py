@@ -41,9 +41,9 @@ def steps(lab):
             for peering in lab.peerings
         ),
         *(
-            (f"{describe(by_role[role].kind)}: route refresh answered, session as it was",
-             lambda p=by_role[role]: life.refreshed(p))
-            for role in ("ebgp4", "ibgp6")
+            (f"{describe(peering.kind)}: route refresh answered, session as it was",
+             lambda p=peering: life.refreshed(p))
+            for peering in lab.peerings
             if lab.router.can_refresh
         ),
         ("graceful stop: routes gone, router read our Cease/2 and its message",

@@ -22,7 +22,7 @@ protocol bgp {name} {{
 CHANNEL = """{family} {{
         {options}
         import filter {{
-            if net !~ {taken} then reject;
+            {reject}
             # RFC 8326: who is about to leave is used only while there is nobody else.
             if (65535, 0) ~ bgp_community then bgp_local_pref = 0;
             accept;
@@ -37,9 +37,8 @@ protocol device {{ scan time 1; }}
 protocol direct {{ ipv4; ipv6; }}
 # "merge paths" makes one multipath route of the equal paths; each family has its own protocol.
 template kernel fib {{ merge paths yes limit 64; }}
-protocol kernel from fib {{ ipv4 {{ import none; export where source = RTS_BGP; }}; }}
-protocol kernel from fib {{ ipv6 {{ import none; export where source = RTS_BGP; }}; }}
-{table}
+protocol kernel from fib {{ ipv4 {{ import none; export {installed}; }}; }}
+protocol kernel from fib {{ ipv6 {{ import none; export {installed}; }}; }}
 {default}
 {bfd}
 {protocols}
@@ -59,10 +58,8 @@ protocol bfd { interface "*" { interval 300 ms; multiplier 3; }; }
 class Bird(Router):
     software = "bird"
 
-    def __init__(self, *arguments, table=()):
-        """`table`: IPv4 prefixes that the router announces to everybody."""
+    def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.table = table
         self._socket = self.fabric.path(self.role, "bird.ctl")
         self._config = self.fabric.path(self.role, "bird.conf")
         self._process = self.fabric.process(
@@ -92,16 +89,14 @@ class Bird(Router):
             )
         return CONFIG.format(
             router_id=self.router_id,
+            installed="where source = RTS_BGP" if self.installs else "none",
             protocols=protocols,
-            table=_static(self.table),
             default=DEFAULT if any("default" in n.sends for n in self.neighbors) else "",
             bfd=BFD if any(n.bfd for n in self.neighbors) else "",
         )
 
     def _channel(self, family, allowed, neighbor):
         exported = []
-        if self.table and family == "ipv4":
-            exported.append("source = RTS_STATIC")
         default = "0.0.0.0/0" if family == "ipv4" else "::/0"
         if "default" in neighbor.sends:
             exported.append(f"net = {default}")
@@ -109,6 +104,9 @@ class Bird(Router):
             exported.append(f"(source = RTS_BGP && net = {default})")
         if "vip" in neighbor.sends:
             exported.append(f"(source = RTS_BGP && net ~ {allowed})")
+        if "all" in neighbor.sends:
+            exported.append("source = RTS_BGP")
+        taken = f"[ {default} ]" if "default" in neighbor.takes else allowed
         options = ""
         if neighbor.extended_next_hop:
             options += "extended next hop on; "
@@ -116,7 +114,7 @@ class Bird(Router):
             options += "add paths tx; "
         return CHANNEL.format(
             family=family,
-            taken=f"[ {default} ]" if "default" in neighbor.takes else allowed,
+            reject="" if "all" in neighbor.takes else f"if net !~ {taken} then reject;",
             options=options,
             export="where " + " || ".join(exported) if exported else "none",
         )
@@ -181,13 +179,6 @@ def _options(neighbor, asn):
     if neighbor.bfd:
         lines.append("bfd on;")
     return "\n".join(f"    {line}" for line in lines)
-
-
-def _static(table):
-    if not table:
-        return ""
-    routes = "\n".join(f"    route {prefix} blackhole;" for prefix in table)
-    return f"protocol static full {{\n    ipv4;\n{routes}\n}}"
 
 
 def _set_attribute(path, name, value):

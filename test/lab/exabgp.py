@@ -118,10 +118,14 @@ class ExaBgp(Router):
     def count(self, family):
         return sum((":" in prefix) == (family == "ipv6") for prefix, _ in self._table())
 
-    def refresh(self, neighbor):
+    def command(self, *lines):
+        """Commands of its API, one a line."""
         with open(self._commands, "a") as file:
-            for family in neighbor.families:
-                file.write(f"neighbor {neighbor.address} announce route-refresh {family} unicast\n")
+            file.writelines(f"{line}\n" for line in lines)
+
+    def refresh(self, neighbor):
+        to = f"neighbor {neighbor.address}"
+        self.command(*(f"{to} announce route-refresh {f} unicast" for f in neighbor.families))
 
     def told_of_shutdown(self, neighbor, message):
         # 4.2.21 cannot decode a NOTIFICATION; it passes its octets on.

@@ -40,10 +40,11 @@ route-map DEFAULT permit 10
  match ip address prefix-list DEFAULT
 route-map DEFAULT permit 20
  match ipv6 address prefix-list DEFAULT
+route-map ALL permit 10
 route-map NONE deny 10
 ! It would ask for all routes again some seconds after the start.
 bgp route-map delay-timer 0
-router bgp {asn}
+{no_rib}router bgp {asn}
  bgp router-id {router_id}
  bgp bestpath as-path multipath-relax
  no bgp default ipv4-unicast
@@ -62,7 +63,8 @@ router bgp {asn}
 """
 
 # What a neighbor is told, and the route-map that lets it through.
-OUT_MAPS = {"vip": "VIP-IN", "learnt-default": "DEFAULT"}
+OUT_MAPS = {"vip": "VIP-IN", "learnt-default": "DEFAULT", "all": "ALL"}
+IN_MAPS = {"vip": "VIP-IN", "default": "DEFAULT", "all": "ALL"}
 
 
 class Frr(Router):
@@ -97,7 +99,8 @@ class Frr(Router):
             )
             for family in ("ipv4", "ipv6")
         }
-        values = {**vars(self), **families, "neighbors": lines}
+        no_rib = "" if self.installs else "bgp no-rib\n"
+        values = {**vars(self), **families, "neighbors": lines, "no_rib": no_rib}
         texts = {"zebra": ZEBRA, "bfdd": BFDD, "bgpd": BGPD}
         return {name: text.format(**values) for name, text in texts.items()}
 
@@ -209,7 +212,8 @@ def _activate(neighbor):
     name = neighbor.address or neighbor.interface
     # Without a policy in both directions FRR neither takes nor sends anything on eBGP (RFC 8212).
     yield f"neighbor {name} activate"
-    yield f"neighbor {name} route-map {'DEFAULT' if 'default' in neighbor.takes else 'VIP-IN'} in"
+    (taken,) = neighbor.takes
+    yield f"neighbor {name} route-map {IN_MAPS[taken]} in"
     sent = [map for word, map in OUT_MAPS.items() if word in neighbor.sends] or ["NONE"]
     yield f"neighbor {name} route-map {sent[0]} out"
     if "default" in neighbor.sends:

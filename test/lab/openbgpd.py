@@ -42,7 +42,9 @@ class OpenBgpd(Router):
             )
             for neighbor in self.neighbors
         )
-        return "\n".join(lines) + "\n" + neighbors + "allow from any\ndeny to any\n"
+        told = [f"allow to {n.address}" for n in self.neighbors if "all" in n.sends]
+        rules = ["allow from any", "deny to any", *told]
+        return "\n".join(lines) + "\n" + neighbors + "\n".join(rules) + "\n"
 
     def start(self):
         with open(self._config, "w") as file:

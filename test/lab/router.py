@@ -18,8 +18,9 @@ class Neighbor:
     ttl_security: bool = False
     extended_next_hop: bool = False
     interface: str = ""  # unnumbered; `address` is empty then
-    sends: tuple = ()  # what the router tells it: "vip", a "default" of its own, a "learnt-default"
-    takes: tuple = ("vip",)  # what the router takes of it: "vip" or "default"
+    # What the router tells it: "vip", a "default" of its own, a "learnt-default", "all" it has.
+    sends: tuple = ()
+    takes: tuple = ("vip",)  # what the router takes of it: "vip", "default" or "all"
     add_path: bool = False  # all paths of what it is told (RFC 7911)
     bfd: bool = False  # 300 ms x 3
 
@@ -52,6 +53,8 @@ class Router:
         self.neighbors = list(neighbors)
         self.import_v4 = import_v4
         self.import_v6 = import_v6
+        # A full table is for the neighbors alone: its kernel routes would cost more than its BGP.
+        self.installs = not any("all" in neighbor.takes for neighbor in self.neighbors)
 
     def neighbor_at(self, address):
         for neighbor in self.neighbors:
