@@ -16,6 +16,8 @@ namespace anyvip::vip::kernel {
 namespace {
 
 constexpr std::string_view file_name = "addresses";
+/// Lines beyond twice the entries that are kept before the file is written anew.
+constexpr std::size_t spare_lines = 1000;
 constexpr std::uintmax_t max_file_octets = 64 * 1024 * 1024;
 
 std::error_code last_error() {
@@ -96,35 +98,25 @@ LedgerScope LedgerScope::current() {
 std::expected<Ledger, std::error_code> Ledger::open(const std::filesystem::path& directory,
                                                     const LedgerScope& scope) {
     const auto path = directory / file_name;
-    auto entries = read(path, scope);
-
-    auto temporary = path;
-    temporary += ".new";
-    const int descriptor =
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return std::unexpected(last_error());
-    }
-    std::string text = header_of(scope) + "\n";
-    for (const auto& [index, prefix] : entries) {
-        text += line_of('+', index, prefix);
-    }
-    Ledger ledger(descriptor, std::move(entries));
-    if (const auto error = write_all(descriptor, text)) {
+    Ledger ledger(path, header_of(scope), read(path, scope));
+    if (const auto error = ledger.rewrite()) {
         return std::unexpected(error);
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-        return std::unexpected(last_error());
     }
     return ledger;
 }
 
 Ledger::Ledger(Ledger&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), entries_(std::move(other.entries_)) {}
+    : path_(std::move(other.path_)), header_(std::move(other.header_)),
+      entries_(std::move(other.entries_)), descriptor_(std::exchange(other.descriptor_, -1)),
+      lines_(other.lines_), is_torn_(other.is_torn_) {}
 
 Ledger& Ledger::operator=(Ledger&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
+    std::swap(path_, other.path_);
+    std::swap(header_, other.header_);
     std::swap(entries_, other.entries_);
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(lines_, other.lines_);
+    std::swap(is_torn_, other.is_torn_);
     return *this;
 }
 
@@ -139,17 +131,63 @@ bool Ledger::contains(int interface_index, const Prefix& prefix) const {
 }
 
 std::error_code Ledger::add(int interface_index, const Prefix& prefix) {
-    const Entry entry(interface_index, prefix);
-    return entries_.insert(entry).second ? append('+', entry) : std::error_code{};
+    const auto [place, is_new] = entries_.emplace(interface_index, prefix);
+    if (!is_new) {
+        return {};
+    }
+    const auto error = note('+', *place);
+    if (error) {
+        entries_.erase(place);
+    }
+    return error;
 }
 
 std::error_code Ledger::remove(int interface_index, const Prefix& prefix) {
     const Entry entry(interface_index, prefix);
-    return entries_.erase(entry) != 0 ? append('-', entry) : std::error_code{};
+    return entries_.erase(entry) != 0 ? note('-', entry) : std::error_code{};
 }
 
-std::error_code Ledger::append(char sign, const Entry& entry) const {
-    return write_all(descriptor_, line_of(sign, entry.first, entry.second));
+std::error_code Ledger::note(char sign, const Entry& entry) {
+    const bool is_mostly_history = lines_ >= 2 * entries_.size() + spare_lines;
+    if (is_torn_ || is_mostly_history) {
+        const auto error = rewrite();
+        if (!error || is_torn_) {
+            return error;
+        }
+    }
+    const auto error = write_all(descriptor_, line_of(sign, entry.first, entry.second));
+    is_torn_ = static_cast<bool>(error);
+    ++lines_;
+    return error;
+}
+
+std::error_code Ledger::rewrite() {
+    auto temporary = path_;
+    temporary += ".new";
+    const int descriptor =
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+        return last_error();
+    }
+    std::string text = header_ + "\n";
+    for (const auto& [index, prefix] : entries_) {
+        text += line_of('+', index, prefix);
+    }
+    std::error_code error = write_all(descriptor, text);
+    if (!error && ::rename(temporary.c_str(), path_.c_str()) != 0) {
+        error = last_error();
+    }
+    if (error) {
+        ::close(descriptor);
+        return error;
+    }
+    if (descriptor_ >= 0) {
+        ::close(descriptor_);
+    }
+    descriptor_ = descriptor;
+    lines_ = entries_.size();
+    is_torn_ = false;
+    return {};
 }
 
 } // namespace anyvip::vip::kernel

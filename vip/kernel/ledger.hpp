@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "bgp/ip.hpp"
 
@@ -26,8 +27,9 @@ struct LedgerScope {
 };
 
 /// A text file: one header line with the scope, then "+ INDEX PREFIX" and "- INDEX PREFIX". It is
-/// rewritten atomically when it is opened, then only appended to. It is never synced: what a power
-/// failure would lose has lost its meaning with it, and kill -9 loses nothing that was written.
+/// appended to, and rewritten atomically when it is opened, when most of its lines are history, and
+/// after a line that could not be written whole. It is never synced: what a power failure would
+/// lose has lost its meaning with it, and kill -9 loses nothing that was written.
 class Ledger {
   public:
     /// A missing file, one of another scope or one with a torn last line is no error. The error is
@@ -46,20 +48,26 @@ class Ledger {
     /// All of them, by index of the interface.
     [[nodiscard]] const std::set<std::pair<int, Prefix>>& entries() const { return entries_; }
 
-    /// Written before the address is put on the interface.
+    /// Written before the address is put on the interface; after an error it is not in here.
     [[nodiscard]] std::error_code add(int interface_index, const Prefix& prefix);
     [[nodiscard]] std::error_code remove(int interface_index, const Prefix& prefix);
 
   private:
     using Entry = std::pair<int, Prefix>;
 
-    Ledger(int descriptor, std::set<Entry> entries)
-        : descriptor_(descriptor), entries_(std::move(entries)) {}
+    Ledger(std::filesystem::path path, std::string header, std::set<Entry> entries)
+        : path_(std::move(path)), header_(std::move(header)), entries_(std::move(entries)) {}
 
-    [[nodiscard]] std::error_code append(char sign, const Entry& entry) const;
+    /// On disk like `entries_`, of which this is the latest change.
+    [[nodiscard]] std::error_code note(char sign, const Entry& entry);
+    [[nodiscard]] std::error_code rewrite();
 
-    int descriptor_;
+    std::filesystem::path path_;
+    std::string header_;
     std::set<Entry> entries_;
+    int descriptor_ = -1;
+    std::size_t lines_ = 0;
+    bool is_torn_ = false; ///< the last line is not whole: another one behind it would be lost, too
 };
 
 } // namespace anyvip::vip::kernel

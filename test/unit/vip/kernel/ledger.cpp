@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vip/kernel/ledger.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <iterator>
+
+#include <sys/resource.h>
 
 #include "private_network.hpp"
 
@@ -101,6 +104,45 @@ TEST_CASE("a directory that cannot be written is an error") {
 TEST_CASE("the present scope is known") {
     CHECK(LedgerScope::current().boot_id.size() == 36);
     CHECK(LedgerScope::current().network_namespace != 0);
+}
+
+TEST_CASE("what cannot be written is not in it, and what comes after it is not lost") {
+    const test::TemporaryDirectory directory;
+    auto ledger = Ledger::open(directory.path, scope);
+    REQUIRE(ledger);
+    struct rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    struct rlimit small = before;
+    // Room for the header and half of a line.
+    small.rlim_cur = std::filesystem::file_size(directory.path / "addresses") + 5;
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+    const auto first = ledger->add(1, vip4);
+    const auto again = ledger->add(1, vip4);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    std::signal(SIGXFSZ, handler);
+    CHECK(first);
+    CHECK(again); // not "there already"
+    CHECK_FALSE(ledger->contains(1, vip4));
+    CHECK_FALSE(ledger->add(1, vip6));
+    CHECK_FALSE(ledger->add(1, vip4));
+    const auto reread = Ledger::open(directory.path, scope);
+    REQUIRE(reread);
+    CHECK(reread->entries() == ledger->entries());
+    CHECK(reread->entries().size() == 2);
+}
+
+TEST_CASE("its file does not grow with what is over") {
+    const test::TemporaryDirectory directory;
+    auto ledger = Ledger::open(directory.path, scope);
+    REQUIRE(ledger);
+    for (int i = 0; i < 5000; ++i) {
+        CHECK_FALSE(ledger->add(1, vip4));
+        CHECK_FALSE(ledger->remove(1, vip4));
+    }
+    CHECK_FALSE(ledger->add(1, vip6));
+    CHECK(std::filesystem::file_size(directory.path / "addresses") < 100'000);
+    CHECK(Ledger::open(directory.path, scope)->entries() == ledger->entries());
 }
 
 } // namespace anyvip::vip::kernel
