@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <boost/asio/io_context.hpp>
@@ -12,10 +14,16 @@
 
 namespace anyvip::cmd {
 
+/// errno of lstat(2), 0: it is there.
+using LookAt = std::function<int(const std::string& path)>;
+[[nodiscard]] int lstat_errno(const std::string& path);
+
 class DrainFile {
   public:
     /// `on_change` runs when the answer of `exists` or of `problem` has changed.
-    DrainFile(boost::asio::io_context& io, std::function<void()> on_change);
+    DrainFile(boost::asio::io_context& io,
+              std::function<void()> on_change,
+              LookAt look_at = lstat_errno);
 
     /// Empty: nothing is watched, `exists` is false. Looks at once, without calling `on_change`.
     /// `existed`: what counts until it can be looked at.
@@ -34,9 +42,13 @@ class DrainFile {
     void open_notifications();
     void wait_for_notification();
     void wait_for_time();
-    void update();
+    /// Waits so long for the file system; an answer that comes later is taken at the next look.
+    void update(std::chrono::milliseconds patience);
 
+    struct Look;
     std::function<void()> on_change_;
+    LookAt look_at_;
+    std::shared_ptr<Look> under_way_; // at most one: a file system that hangs gets no second
     std::string path_;
     bool exists_ = false;
     std::string problem_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/drain_file.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
@@ -103,6 +105,40 @@ TEST_CASE("a drain file that cannot be looked at is what it was") {
     file.look();
     CHECK(file.exists() == is_there);
     CHECK(file.problem().empty());
+    CHECK(changes == 2);
+}
+
+TEST_CASE("a file system that hangs is asked once, and holds nothing up") {
+    const Place place;
+    boost::asio::io_context io;
+    int changes = 0;
+    std::atomic<bool> hangs = false;
+    std::atomic<int> asked = 0;
+    DrainFile file(
+        io,
+        [&] { ++changes; },
+        [&](const std::string& path) {
+            ++asked;
+            hangs.wait(true);
+            return cmd::lstat_errno(path);
+        });
+    file.watch(place.path(), false);
+    CHECK(file.exists());
+    hangs = true;
+    file.look();
+    file.look();
+    CHECK(file.exists());
+    CHECK(file.problem() == "its file system does not answer");
+    CHECK(changes == 1);
+    CHECK(asked == 2);
+    fs::remove(place.path());
+    hangs = false;
+    hangs.notify_all();
+    while (!file.problem().empty()) { // its thread has to be given the processor
+        std::this_thread::yield();
+        file.look();
+    }
+    CHECK_FALSE(file.exists());
     CHECK(changes == 2);
 }
 
