@@ -4,20 +4,31 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "bgp/wire/printable.hpp"
 #include "cmd/daemon/limits.hpp"
 #include "cmd/daemon/wall_time.hpp"
 
 namespace anyvip::cmd {
 
+namespace {
+
+std::string shortened(const std::string& text) {
+    std::string start = bgp::wire::cut_utf8(text, limits::event_reason_octets);
+    const std::size_t left_out = text.size() - start.size();
+    return left_out == 0 ? start : start + " … and " + std::to_string(left_out) + " octets more";
+}
+
+} // namespace
+
 LoggedEvent to_logged(const Event& event) {
-    LoggedEvent logged{to_wall(event.at), event.event, event.name, event.reason, {}};
+    LoggedEvent logged{to_wall(event.at), event.event, event.name, shortened(event.reason), {}};
     boost::json::object document;
     document["at"] = to_rfc3339(logged.at);
     document["event"] = event.event;
     document["name"] = event.name;
-    document["reason"] = event.reason;
+    document["reason"] = logged.reason;
     for (const auto& [key, value] : event.details) {
-        document[key] = value;
+        document[key] = shortened(value);
     }
     logged.json = boost::json::serialize(document);
     return logged;

@@ -13,6 +13,9 @@ inline constexpr std::size_t log_line_octets = 2048;
 
 // The event log in memory; older events are dropped and counted.
 inline constexpr std::size_t events = 4096;
+// The reason of one: the rest of a longer one (a rejected configuration with thousands of mistakes)
+// is left out.
+inline constexpr std::size_t event_reason_octets = 4096;
 
 // HTTP, both listeners.
 inline constexpr std::size_t http_connections = 64;
