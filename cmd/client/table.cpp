@@ -3,7 +3,10 @@
 #include "cmd/client/table.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
+
+#include "bgp/wire/printable.hpp"
 
 namespace anyvip::client {
 
@@ -30,20 +33,8 @@ constexpr std::size_t gap = 2;
 } // namespace
 
 std::string printable(std::string_view text) {
-    std::string clean(text);
-    for (char& c : clean) {
-        const auto octet = static_cast<unsigned char>(c);
-        if (octet < 0x20 || octet == 0x7f) {
-            c = c == '\t' || c == '\n' ? ' ' : '.';
-        }
-    }
-    // The C1 controls, in UTF-8 0xC2 0x80 to 0xC2 0x9F, are control characters to a terminal too.
-    for (std::size_t i = 0; i + 1 < clean.size(); ++i) {
-        if (clean[i] == '\xc2' && static_cast<unsigned char>(clean[i + 1]) < 0xa0) {
-            clean.replace(i, 2, ".");
-        }
-    }
-    return clean;
+    const auto* octets = reinterpret_cast<const std::uint8_t*>(text.data());
+    return bgp::wire::printable({octets, text.size()});
 }
 
 std::size_t width_of(std::string_view text) {

@@ -16,8 +16,8 @@ struct Style {
     bool has_colour = false;
 };
 
-/// Control characters would let a service that is checked write to the operator's terminal; they
-/// become dots. Tabs become spaces.
+/// Whatever lets a service that is checked steer the operator's terminal, or reorder a line,
+/// becomes a space.
 [[nodiscard]] std::string printable(std::string_view text);
 
 /// Number of characters of UTF-8 text.

@@ -13,6 +13,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "bgp/wire/printable.hpp"
 #include "cmd/daemon/limits.hpp"
 #include "cmd/daemon/wall_time.hpp"
 
@@ -61,14 +62,12 @@ bool is_journal_stream(int descriptor) {
     return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == stream;
 }
 
+/// Cut before, for the work, and after: replaced octets can make it three times as long.
 std::string printable(std::string_view text) {
-    std::string clean(text.substr(0, limits::log_line_octets - 128));
-    for (char& character : clean) {
-        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7F) {
-            character = ' ';
-        }
-    }
-    return clean;
+    constexpr std::size_t limit = limits::log_line_octets - 128;
+    const std::string start = bgp::wire::cut_utf8(std::string(text.substr(0, limit + 1)), limit);
+    const auto* octets = reinterpret_cast<const std::uint8_t*>(start.data());
+    return bgp::wire::cut_utf8(bgp::wire::printable({octets, start.size()}), limit);
 }
 
 } // namespace

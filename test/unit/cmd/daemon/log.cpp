@@ -47,6 +47,15 @@ TEST_CASE("log: a JSON line has the event's fields, whatever the message holds")
     CHECK(entry.at("message") == "quote \" and end");
 }
 
+TEST_CASE("log: no text steers the terminal that shows it") {
+    const Pipe pipe;
+    Log log(pipe.ends[1]);
+    log.info("C0 \x1b[2J, C1 \xc2\x9b"
+             "2J, override \xe2\x80\xae, no UTF-8 \xff, caf\xc3\xa9");
+    const std::string line = pipe.read();
+    CHECK(line.ends_with("C0  [2J, C1  2J, override  , no UTF-8 \xef\xbf\xbd, caf\xc3\xa9\n"));
+}
+
 TEST_CASE("log: a JSON line that is too long loses of its message, not its form") {
     const Pipe pipe;
     Log log(pipe.ends[1]);
