@@ -42,6 +42,17 @@ bool is_from(const PeerDriver& driver, const SocketAddress& remote) {
            (remote.scope == 0 || remote.scope == ::if_nametoindex(config.scope.c_str()));
 }
 
+/// RFC 5082 §3, for a peer whose listening socket serves others with more hops, too: what came
+/// before its own limit is on the accepted socket has passed theirs. Nobody far away can have
+/// opened a connection whose SYN came near enough.
+bool is_near(int accepted, const NetConfig& config) {
+    if (config.ttl_security == 0) {
+        return true;
+    }
+    const auto ttl = take_syn_ttl(accepted, config.address->family());
+    return ttl && *ttl >= 256 - config.ttl_security;
+}
+
 } // namespace
 
 /// One listening socket.
@@ -173,9 +184,13 @@ void Listeners::Listener::update(std::vector<PeerDriver*> drivers,
         }
     }
     update_keys(problems);
-    // The accepted socket gets its own peer's value at once; here it must suit all of them.
+    // The accepted socket gets its own peer's value, after `is_near`; here it must suit all of
+    // them.
     std::error_code error =
         set_ttl_security(socket_.native_handle(), family_, common_ttl_security());
+    if (!error) {
+        error = set_save_syn(socket_.native_handle());
+    }
     if (!error && is_new && ::listen(socket_.native_handle(), limits::listen_backlog) != 0) {
         error = last_error();
     }
@@ -365,7 +380,7 @@ void Listeners::Listener::deliver(FileDescriptor accepted, const SocketAddress& 
     const auto driver = std::ranges::find_if(
         drivers_, [&remote](const PeerDriver* known) { return is_from(*known, remote); });
     // RFC 4271 §8.2.2 leaves it to us; an unknown address learns nothing from this port.
-    if (driver != drivers_.end()) {
+    if (driver != drivers_.end() && is_near(accepted.get(), (*driver)->config())) {
         (*driver)->adopt(std::move(accepted));
     }
 }

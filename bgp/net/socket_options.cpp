@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -122,6 +123,22 @@ std::error_code set_ttl_security(int socket, Family family, std::uint8_t hops) {
     const int least = hops == 0 ? 0 : 256 - hops;
     return family == Family::Ipv4 ? set_option(socket, IPPROTO_IP, IP_MINTTL, least)
                                   : set_option(socket, IPPROTO_IPV6, IPV6_MINHOPCOUNT, least);
+}
+
+std::error_code set_save_syn(int socket) {
+    return set_option(socket, IPPROTO_TCP, TCP_SAVE_SYN, 1);
+}
+
+// The saved octets begin with the IP header: the TTL is its ninth octet, the hop limit its eighth.
+std::optional<std::uint8_t> take_syn_ttl(int socket, Family family) {
+    std::array<std::uint8_t, 512> headers{};
+    socklen_t length = headers.size();
+    const std::size_t offset = family == Family::Ipv4 ? 8 : 7;
+    if (::getsockopt(socket, IPPROTO_TCP, TCP_SAVED_SYN, headers.data(), &length) != 0 ||
+        length <= offset) {
+        return std::nullopt;
+    }
+    return headers.at(offset);
 }
 
 std::error_code set_transmit_ttl(int socket, Family family) {

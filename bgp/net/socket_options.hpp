@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -37,6 +38,13 @@ remove_tcp_ao_key(int socket, const IpAddress& peer, const TcpAoConfig& config);
 /// GTSM (RFC 5082 §3): segments that have come further than `hops` are dropped by the kernel
 /// without an answer; 0 hops lets all of them in.
 [[nodiscard]] std::error_code set_ttl_security(int socket, Family family, std::uint8_t hops);
+
+/// On a listening socket: accepted ones remember the headers of their SYN.
+[[nodiscard]] std::error_code set_save_syn(int socket);
+
+/// TTL or hop limit that the SYN of an accepted connection came with; can be asked once. nullopt:
+/// the kernel has not kept it (SYN cookies, or it came before `set_save_syn`).
+[[nodiscard]] std::optional<std::uint8_t> take_syn_ttl(int socket, Family family);
 
 /// Transmit TTL 255, whether GTSM is used or not: it suits routers with and without it.
 [[nodiscard]] std::error_code set_transmit_ttl(int socket, Family family);

@@ -25,8 +25,8 @@ class Stage:
 
     # ---- connections
 
-    def dial(self, prepare=None, source=None, timeout=PATIENCE):
-        """A connection to the listening socket of the daemon."""
+    def dial(self, prepare=None, source=None, timeout=PATIENCE, first=b""):
+        """A connection to the listening socket of the daemon, with these octets sent at once."""
         source = source or self.router
         sock = self.network.socket(source)
         if prepare:
@@ -34,6 +34,7 @@ class Stage:
         sock.settimeout(timeout)
         sock.bind((source, 0))
         sock.connect((self.node.address[":" in source], 179))
+        sock.send(first)
         sock.settimeout(None)
         return self._keep(Connection(sock))
 

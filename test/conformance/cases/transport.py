@@ -152,15 +152,33 @@ MIXED = NodeKind("mixed")
 
 
 @case("RFC 5082 §3: beside a peer without ttl_security one with it takes TTL 255 alone",
+def far_then_near(stage, far, near):
+    """All a router would send, before the daemon has seen the connection: nothing comes of it."""
+    burst = stage.open_message() + octets.KEEPALIVE_MESSAGE
+    for _ in range(3):
+        with contextlib.suppress(OSError):  # as in `never_connects`, when this case runs alone
+            connection = stage.dial(far, timeout=3, first=burst)
+            connection.expect_end(deadline=3)
+            status = stage.status()
+            require(status["state"] == "Active" and not status["resets"], str(status))
+    stage.established(stage.dial(near))
+
+
       kind=MIXED, peer={"ttl_security": 1})
 def gtsm_beside(stage):
-    with contextlib.suppress(OSError):  # as in `never_connects`, when this case runs alone
-        far = stage.dial(ttl(254), timeout=3)
-        far.expect_open()
-        far.send(stage.open_message() + octets.KEEPALIVE_MESSAGE)
-        far.expect_quiet(1.5)
-        require(stage.status()["state"] != "Established", str(stage.status()))
-    stage.established(stage.dial(ttl(255)))
+    far_then_near(stage, ttl(254), ttl(255))
+
+
+@case("RFC 5082 §3: beside a peer without ttl_security one with it takes hop limit 255 alone",
+      kind=MIXED, peer={"ttl_security": 1}, ipv6=True)
+def gtsm_ipv6_beside(stage):
+    far_then_near(stage, hop_limit(254), hop_limit(255))
+
+
+@case("RFC 5082 §3: beside a peer with ttl_security = 1 one with 3 takes TTL 253",
+      kind=MIXED, peer={"ttl_security": 3})
+def gtsm_three(stage):
+    far_then_near(stage, ttl(252), ttl(253))
 
 
 @case("RFC 5082 §3: beside a peer with ttl_security one without it takes any TTL", kind=MIXED)
@@ -169,6 +187,12 @@ def any_ttl(stage):
 
 
 @rows([
+@case("RFC 5082 §3: beside a peer with ttl_security one without it takes any hop limit",
+      kind=MIXED, ipv6=True)
+def any_hop_limit(stage):
+    stage.established(stage.dial(hop_limit(7)))
+
+
     ("RFC 5082 §3: what we send on our own connection has TTL 255", True),
     ("RFC 5082 §3: what we send on an inbound connection has TTL 255", False),
 ], dials=True)
