@@ -53,8 +53,8 @@ struct Connection {
     bool is_waiting_for_write = false;
 };
 
-/// RFC 9687 gives a closed window the send hold time, so that the kernel must not be faster; the
-/// sum is its backstop for a connection whose data nobody acknowledges.
+/// The core ends a connection that makes no progress for the send hold time (RFC 9687), and says
+/// so; the kernel must not be faster. It learns of progress with each KEEPALIVE at the latest.
 milliseconds user_timeout(const PeerConfig& config) {
     using namespace std::chrono_literals;
     const milliseconds hold = config.hold_time;
@@ -136,7 +136,9 @@ bool PeerDriver::drain() {
     for (const Slot slot : slots) {
         has_news |= self.write(slot);
     }
-    has_news |= self.report_acknowledged();
+    if (has_news || self.wants_acknowledgement()) {
+        has_news |= self.report_acknowledged();
+    }
     self.poll_acknowledgements();
     return has_news;
 }
@@ -388,12 +390,12 @@ bool PeerDriver::Impl::wants_acknowledgement() {
 bool PeerDriver::Impl::report_acknowledged() {
     bool has_ended = false;
     for (const Slot slot : slots) {
-        if (!at(slot) || !peer.wants_acknowledgement(slot)) {
+        if (!at(slot)) {
             continue;
         }
         if (const auto octets = unacknowledged_octets(at(slot)->socket.native_handle())) {
             peer.unacknowledged(slot, *octets, clock_now());
-            has_ended |= !peer.wants_acknowledgement(slot);
+            has_ended |= was_wanted && !peer.wants_acknowledgement(slot);
         }
     }
     return has_ended;
@@ -430,3 +432,4 @@ void PeerDriver::Impl::stop() {
 }
 
 } // namespace anyvip::bgp::net
+        const bool was_wanted = peer.wants_acknowledgement(slot);

@@ -142,15 +142,16 @@ std::span<const std::uint8_t> Peer::output(Slot slot) const {
 }
 
 void Peer::sent(Slot slot, std::size_t octets, Instant now) {
-    impl_->session(slot).sent(octets, now);
+    impl_->session(slot).sent(octets);
     impl_->refill(now);
 }
 
 void Peer::unacknowledged(Slot slot, std::size_t octets, Instant now) {
-    const Session& session = impl_->session(slot);
+    Session& session = impl_->session(slot);
+    const std::uint64_t sent = session.output().sent();
+    const std::uint64_t acknowledged = sent - std::min<std::uint64_t>(sent, octets);
     if (session.state() == SessionState::Established) {
-        const std::uint64_t sent = session.output().sent();
-        impl_->routes_.acknowledged(sent - std::min<std::uint64_t>(sent, octets), now);
+        impl_->routes_.acknowledged(acknowledged, now);
     }
 }
 
@@ -162,6 +163,7 @@ bool Peer::wants_acknowledgement(Slot slot) const {
 // ---- time ----
 
 std::optional<Instant> Peer::next_deadline() const {
+    session.acknowledged(acknowledged, now);
     return impl_->next_deadline();
 }
 

@@ -258,10 +258,11 @@ class Peer {
     /// as it is `sent`. Valid until the next call. Empty from a CloseAction on.
     [[nodiscard]] std::span<const std::uint8_t> output(Slot slot) const;
     void sent(Slot slot, std::size_t octets, Instant now);
-    /// Octets of this connection that the peer's TCP has not acknowledged yet (SIOCOUTQ). While
-    /// `wants_acknowledgement(slot)` the shell reports it when `next_deadline()` passes, before
-    /// `tick`: a withdraw that is not acknowledged within the greater of 5 s and a third of the
-    /// hold time ends the connection.
+    /// Octets of this connection that the peer's TCP has not acknowledged yet (SIOCOUTQ). The shell
+    /// reports it whenever something was `sent`, and before `tick`: without progress for the send
+    /// hold time (RFC 9687) the connection ends. While `wants_acknowledgement(slot)` also in
+    /// between: a withdraw that is not acknowledged within the greater of 5 s and a third of the
+    /// hold time ends it.
     void unacknowledged(Slot slot, std::size_t octets, Instant now);
     [[nodiscard]] bool wants_acknowledgement(Slot slot) const;
 

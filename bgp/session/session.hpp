@@ -80,7 +80,9 @@ class Session {
     /// Any octets of the stream. Returns early when the session ends on the way.
     void receive(std::span<const std::uint8_t> octets, Instant now);
     /// The kernel took octets of `output()`.
-    void sent(std::size_t octets, Instant now);
+    void sent(std::size_t octets);
+    /// The peer's TCP has everything before this position of the stream.
+    void acknowledged(std::uint64_t position, Instant now);
 
     // ---- time ----
     [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -132,6 +134,7 @@ class Session {
         archive.field(10, input_);
         archive.field(11, output_);
         archive.field(12, last_keepalive_end_);
+        archive.field(13, acknowledged_);
         archive.require(input_.size() < wire::max_message_octets, "too much unread input");
     }
 
@@ -178,7 +181,7 @@ class Session {
     std::optional<Instant> connect_retry_; ///< limit of an attempt in Connect, pause in Active
     std::optional<Instant> hold_;
     std::optional<Instant> keepalive_;
-    std::optional<Instant> send_hold_; ///< runs while octets wait for the socket
+    std::optional<Instant> send_hold_; ///< runs while octets are not acknowledged
 
     Endpoints endpoints_;
     wire::Open offered_;
@@ -187,6 +190,7 @@ class Session {
     std::vector<std::uint8_t> input_; ///< an incomplete message
     Output output_;
     std::uint64_t last_keepalive_end_ = 0; ///< position in the stream
+    std::uint64_t acknowledged_ = 0;       ///< position up to which it is known to be
 };
 
 } // namespace anyvip::bgp

@@ -119,6 +119,7 @@ void Session::forget() {
     input_.clear();
     output_ = {};
     last_keepalive_end_ = 0;
+    acknowledged_ = 0;
 }
 
 // ---- sending ----
@@ -150,18 +151,24 @@ void Session::updates_appended(std::size_t messages, Instant now) {
     }
 }
 
-void Session::sent(std::size_t octets, Instant now) {
+void Session::sent(std::size_t octets) {
     output_.consume(octets);
-    if (octets > 0) {
-        send_hold_.reset();
-        output_grew(now);
-    }
 }
 
-/// RFC 9687 §4: the timer runs from the last progress on, while something waits.
+/// What the kernel has taken proves nothing: its buffer holds minutes of KEEPALIVEs and the routes
+/// of many VIPs.
+void Session::acknowledged(std::uint64_t position, Instant now) {
+    if (position > acknowledged_) {
+        acknowledged_ = position;
+        send_hold_.reset();
+    }
+    output_grew(now);
+}
+
+/// RFC 9687 §4: the timer runs from the last progress on, while something is on its way.
 void Session::output_grew(Instant now) {
     const auto limit = send_hold_time();
-    if (limit && !send_hold_ && !output_.empty()) {
+    if (limit && !send_hold_ && output_.end() > acknowledged_) {
         send_hold_ = now + *limit;
     }
 }

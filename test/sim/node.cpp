@@ -313,7 +313,7 @@ bool Node::write(bgp::Peer& peer, const std::string& name, Sockets& sockets, bgp
     if (!std::exchange(connection->is_stalled, !peer.output(slot).empty())) {
         connection->stalled_since = now().monotonic;
     }
-    if (peer.wants_acknowledgement(slot)) {
+    if (has_sent || peer.wants_acknowledgement(slot)) {
         peer.unacknowledged(slot, connection->to_router.in_flight, now().monotonic);
     }
     return has_sent;
@@ -480,7 +480,7 @@ void Node::wake(Instant at) {
         bgp::Peer* peer = agent_->find_peer(name);
         for (const bgp::Slot slot : slots) {
             const ConnectionPtr& connection = sockets.slots[index_of(slot)];
-            if (connection && peer->wants_acknowledgement(slot)) {
+            if (connection) {
                 peer->unacknowledged(slot, connection->to_router.in_flight, now().monotonic);
             }
         }

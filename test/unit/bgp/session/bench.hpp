@@ -132,7 +132,7 @@ class Bench {
         for (auto next = peer.next_deadline(); next && *next <= end; next = peer.next_deadline()) {
             now = std::max(now, *next);
             for (const auto slot : {bgp::Slot::Outgoing, bgp::Slot::Incoming}) {
-                if (acknowledges && peer.wants_acknowledgement(slot)) {
+                if (acknowledges) {
                     peer.unacknowledged(slot, 0, now);
                 }
             }
@@ -146,6 +146,9 @@ class Bench {
     std::vector<raw::Message> messages(bgp::Slot slot = bgp::Slot::Outgoing) {
         return raw::split(std::exchange(streams_[std::to_underlying(slot)], {}));
     }
+
+    /// Octets written to the outgoing connection in all.
+    [[nodiscard]] std::size_t written() const { return written_; }
 
     Lines heard(bgp::Slot slot = bgp::Slot::Outgoing) {
         Lines lines;
@@ -198,8 +201,9 @@ class Bench {
         }
         auto& stream = streams_[std::to_underlying(slot)];
         stream.insert(stream.end(), output.begin(), output.end());
+        written_ += slot == bgp::Slot::Outgoing ? output.size() : 0;
         peer.sent(slot, output.size(), now);
-        if (acknowledges && peer.wants_acknowledgement(slot)) {
+        if (acknowledges) {
             peer.unacknowledged(slot, 0, now);
         }
         return true;
@@ -218,6 +222,7 @@ class Bench {
     }
 
     std::array<raw::Octets, 2> streams_;
+    std::size_t written_ = 0;
 };
 
 } // namespace anyvip::test

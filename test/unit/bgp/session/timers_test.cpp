@@ -155,6 +155,47 @@ TEST_CASE("F17: a router that does not read is left when the send hold timer exp
     CHECK(bench.events == Lines{"down: Send Hold Timer Expired"});
 }
 
+TEST_CASE("RFC 9687 §4: what the kernel has taken is no progress while nobody acknowledges it") {
+    auto config = usual_config();
+    config.send_hold_time = 20s;
+    Bench bench(config);
+    bench.establish();
+    bench.acknowledges = false;
+    // The router's TCP takes a little for a while, then nothing; its KEEPALIVEs go on.
+    std::size_t taken = bench.written();
+    announce(bench);
+    const auto live = [&](int seconds, std::size_t octets_a_second) {
+        for (int i = 0; i < seconds; ++i) {
+            taken += octets_a_second;
+            bench.advance(1s);
+            bench.peer.unacknowledged(bgp::Slot::Outgoing, bench.written() - taken, bench.now);
+            bench.say(raw::keepalive());
+        }
+    };
+    live(60, 1);
+    CHECK(bench.state() == SessionState::Established);
+    live(19, 0);
+    CHECK(bench.state() == SessionState::Established);
+    live(1, 0);
+    REQUIRE(bench.closes.size() == 1);
+    CHECK_FALSE(bench.closes[0].graceful);
+    CHECK(bench.events == Lines{"down: Send Hold Timer Expired"});
+    CHECK(bench.peer.status().last_error->name == "Send Hold Timer Expired");
+}
+
+TEST_CASE("RFC 9687 §4: an idle session whose KEEPALIVEs are acknowledged never expires") {
+    auto config = usual_config();
+    config.send_hold_time = 10s;
+    Bench bench(config);
+    bench.establish();
+    for (int i = 0; i < 600; ++i) {
+        bench.advance(1s);
+        bench.say(raw::keepalive());
+    }
+    CHECK(bench.state() == SessionState::Established);
+    CHECK(bench.events.empty());
+}
+
 TEST_CASE("RFC 9687: the default is eight minutes, and progress restarts the timer") {
     Bench bench;
     bench.establish();
@@ -168,6 +209,7 @@ TEST_CASE("RFC 9687: the default is eight minutes, and progress restarts the tim
     };
     live(479);
     bench.peer.sent(bgp::Slot::Outgoing, 1, bench.now);
+    bench.peer.unacknowledged(bgp::Slot::Outgoing, 0, bench.now);
     live(479);
     CHECK(bench.state() == SessionState::Established);
     live(1);

@@ -301,9 +301,7 @@ class Stage {
         const std::vector<std::uint8_t> octets(waiting.begin(), waiting.end());
         const raw::Octets answer = give(name, octets);
         peer.sent(bgp::Slot::Outgoing, octets.size(), now().monotonic);
-        if (peer.wants_acknowledgement(bgp::Slot::Outgoing)) {
-            peer.unacknowledged(bgp::Slot::Outgoing, 0, now().monotonic);
-        }
+        peer.unacknowledged(bgp::Slot::Outgoing, 0, now().monotonic);
         if (!answer.empty()) {
             peer.received(bgp::Slot::Outgoing, answer, now().monotonic);
         }
