@@ -90,6 +90,7 @@ bool Paths::withdraw(wire::NlriRange range) {
         if (found == paths_.end()) {
             continue;
         }
+        stale_.erase(*nlri);
         changed |= found->second.erase(nlri->path_id) > 0;
         if (found->second.empty()) {
             paths_.erase(found);
@@ -119,6 +120,7 @@ bool Paths::announce(const wire::Update& update,
                 path->link_local_next_hop = next_hop->link_local;
             }
         }
+        stale_.erase(*nlri);
         path->path_id = nlri->path_id;
         const auto [slot, is_new] = known.try_emplace(nlri->path_id);
         changed |= is_new || slot->second != *path;
@@ -130,7 +132,35 @@ bool Paths::announce(const wire::Update& update,
 bool Paths::forget_all() {
     const bool had_any = !paths_.empty();
     paths_.clear();
+    stale_.clear();
     return had_any;
+}
+
+void Paths::begin_refresh(Family family) {
+    for (const auto& [prefix, known] : paths_) {
+        if (prefix.family() == family) {
+            for (const auto& [path_id, path] : known) {
+                stale_.insert({prefix, path_id});
+            }
+        }
+    }
+}
+
+bool Paths::end_refresh(Family family) {
+    bool changed = false;
+    std::erase_if(stale_, [&](const wire::Nlri& nlri) {
+        if (nlri.prefix.family() != family) {
+            return false;
+        }
+        if (const auto found = paths_.find(nlri.prefix); found != paths_.end()) {
+            changed |= found->second.erase(nlri.path_id) > 0;
+            if (found->second.empty()) {
+                paths_.erase(found);
+            }
+        }
+        return true;
+    });
+    return changed;
 }
 
 bool Paths::forget(Family family) {

@@ -66,6 +66,11 @@ class Paths {
     bool forget_all();
     bool forget(Family family);
 
+    /// The peer sends its routes of this family once more (RFC 7313 §4); what has not come again by
+    /// the end of that is gone. Returns true when there was such a path.
+    void begin_refresh(Family family);
+    bool end_refresh(Family family);
+
     [[nodiscard]] const std::map<Prefix, std::map<std::uint32_t, ObservedPath>>& all() const {
         return paths_;
     }
@@ -74,6 +79,7 @@ class Paths {
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, watched_);
         archive.field(2, paths_);
+        archive.field(3, stale_);
         if constexpr (Archive::is_loading) {
             watch(std::exchange(watched_, {}));
         }
@@ -90,6 +96,7 @@ class Paths {
     std::set<Prefix> watched_;
     std::array<std::bitset<129>, 2> watched_lengths_; ///< by Family: a full table has few /32
     std::map<Prefix, std::map<std::uint32_t, ObservedPath>> paths_;
+    std::set<wire::Nlri> stale_; ///< of `paths_`: not sent again yet
 };
 
 } // namespace anyvip::bgp

@@ -96,17 +96,23 @@ void Peer::Impl::apply_limit(Session& session, std::uint32_t former, Instant now
 }
 
 void Peer::Impl::on_route_refresh(const wire::RouteRefresh& refresh) {
-    // RFC 2918 §4, RFC 7313 §5: families not negotiated and unknown subtypes are ignored. Of the
-    // brackets BoRR matters to the count alone, and EoRR to nothing: the routes are not kept.
+    // RFC 2918 §3: without RFC 7313 the octet of the subtype is reserved, and ignored.
+    const Session* session = established();
+    const bool has_subtypes = session && session->negotiated().enhanced_route_refresh;
+    const auto is = [&](wire::RefreshSubtype subtype) {
+        return refresh.subtype == std::to_underlying(subtype);
+    };
+    // RFC 2918 §4, RFC 7313 §5: families not negotiated and unknown subtypes are ignored.
     for (const Family family : both_families) {
         if (refresh.family != wire::afi_safi(family)) {
             continue;
         }
-        if (refresh.subtype == std::to_underlying(wire::RefreshSubtype::Request)) {
+        if (!has_subtypes || is(wire::RefreshSubtype::Request)) {
             routes_.request_resend(family); // served when the octets at hand are read
-        } else if (refresh.subtype ==
-                   std::to_underlying(wire::RefreshSubtype::BeginOfRouteRefresh)) {
-            reception_.begin_again(family);
+        } else if (is(wire::RefreshSubtype::BeginOfRouteRefresh)) {
+            reception_.begin_refresh(family);
+        } else if (is(wire::RefreshSubtype::EndOfRouteRefresh) && reception_.end_refresh(family)) {
+            diagnostics_.event(PathsChanged{});
         }
     }
 }

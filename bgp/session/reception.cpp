@@ -70,6 +70,11 @@ void Reception::begin_again(Family family) {
     }
 }
 
+void Reception::begin_refresh(Family family) {
+    forget(family);
+    paths_.begin_refresh(family);
+}
+
 void Reception::forget_counts() {
     announced_ = {};
     known_.clear();

@@ -23,6 +23,12 @@ class Reception {
     /// All routes of the family come once more: none is counted twice.
     void begin_again(Family family);
 
+    /// The same between the router's BoRR and EoRR (RFC 7313 §4): whatever does not come again is
+    /// gone at the end. Returns true when paths were forgotten.
+    void begin_refresh(Family family);
+
+    [[nodiscard]] bool end_refresh(Family family) { return paths_.end_refresh(family); }
+
     /// A limit was set: counting begins at nothing.
     void forget_counts();
 

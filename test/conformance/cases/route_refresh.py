@@ -42,6 +42,39 @@ def without_capability(stage):
 
 
 @rows([
+    (f"RFC 2918 §3: without the enhanced capability a reserved octet of {octet} is ignored", octet)
+    for octet in (1, 2, 255)
+])
+def reserved_octet(stage, octet):
+    connection = stage.established(capabilities=PLAIN)
+    connection.send(refresh(IPV4, octet))
+    connection.expect_message(classic(stage))
+    connection.expect_quiet(0.3)
+
+
+@case("RFC 7313 §4: what does not come again between BoRR and EoRR of the peer is gone")
+def purge(stage):
+    connection = stage.established()
+    prefixes = {IPV4: f"{stage.node.vip4}/32", IPV6: f"{stage.node.vip6}/128"}
+    head = octets.origin() + octets.as_path(65001)
+    route = octets.update(attributes=head + octets.next_hop(stage.router),
+                          routes=octets.nlri(prefixes[IPV4]))
+    connection.send(route, octets.update(
+        attributes=octets.reach(octets.nlri(prefixes[IPV6]), octets.ip("2001:db8::1")) + head))
+    stage.barrier(connection)
+    require(set(stage.paths()) == set(prefixes.values()), str(stage.paths()))
+    connection.send(refresh(IPV4, 1), route, refresh(IPV4, 2), refresh(IPV6, 1))
+    stage.barrier(connection)
+    require(set(stage.paths()) == set(prefixes.values()), str(stage.paths()))
+    connection.send(refresh(IPV6, 2))
+    stage.barrier(connection)
+    require(set(stage.paths()) == {prefixes[IPV4]}, str(stage.paths()))
+    connection.send(refresh(IPV4, 1), refresh(IPV4, 2))
+    stage.barrier(connection)
+    require(not stage.paths(), str(stage.paths()))
+
+
+@rows([
     ("RFC 2918 §4: a request for 1/128 is ignored", refresh((1, 128))),
     ("RFC 2918 §4: a request for an unknown family is ignored", refresh((16388, 71))),
     ("RFC 7313 §5: an unknown subtype is ignored", refresh(IPV4, 9)),

@@ -181,6 +181,51 @@ TEST_CASE("RFC 6793 §4.2.3: paths are merged by their whole lengths, and cut to
     CHECK(ignored[1] == Asn{1});
 }
 
+TEST_CASE(
+    "RFC 7313 §4: after BoRR and EoRR what was not sent again is gone, in that family alone") {
+    const Prefix vip6 = Prefix::parse("2001:db8::10/128").value();
+    const raw::Octets reach6 = raw::hex("800e26 0002 01 10 20010db8000000000000000000000001 00 "
+                                        "80 20010db8000000000000000000000010");
+    Router router;
+    router.paths.watch({vip, other, vip6});
+    const raw::Octets both = raw::join({nlri, raw::hex("20cb00710b")});
+    router.say({}, attributes(), both);
+    router.say({}, attributes(reach6), {});
+    REQUIRE(router.paths.all().size() == 3);
+
+    router.paths.begin_refresh(Family::Ipv4);
+    CHECK_FALSE(router.say({}, attributes(), nlri)); // as before, but no longer stale
+    CHECK(router.paths.all().size() == 3);
+    CHECK(router.paths.end_refresh(Family::Ipv4));
+    CHECK(router.paths.all().contains(vip));
+    CHECK_FALSE(router.paths.all().contains(other));
+    CHECK(router.paths.all().contains(vip6));
+
+    CHECK_FALSE(router.paths.end_refresh(Family::Ipv4)); // EoRR without BoRR
+    router.paths.begin_refresh(Family::Ipv4);
+    router.say(nlri, {}, {});
+    router.say({}, attributes(), nlri); // withdrawn and announced again in between
+    CHECK_FALSE(router.paths.end_refresh(Family::Ipv4));
+    CHECK(router.paths.all().size() == 2);
+
+    router.paths.begin_refresh(Family::Ipv6);
+    router.paths.forget_all();
+    router.say({}, attributes(reach6), {});
+    CHECK_FALSE(router.paths.end_refresh(Family::Ipv6)); // a new session's path is not stale
+}
+
+TEST_CASE("RFC 7313 §4: with ADD-PATH each path is marked by itself") {
+    Router router;
+    router.context.add_path = {true, true};
+    router.say({}, attributes(), raw::join({raw::hex("00000001"), nlri}));
+    router.say({}, attributes(), raw::join({raw::hex("00000002"), nlri}));
+    router.paths.begin_refresh(Family::Ipv4);
+    router.say({}, attributes(), raw::join({raw::hex("00000002"), nlri}));
+    CHECK(router.paths.end_refresh(Family::Ipv4));
+    REQUIRE(router.paths.all().at(vip).size() == 1);
+    CHECK(router.paths.all().at(vip).contains(2));
+}
+
 TEST_CASE("what is no longer watched is forgotten") {
     Router router;
     router.paths.watch({vip, other});

@@ -360,6 +360,41 @@ TEST_CASE("routes that the router sends again at our request are not counted twi
     }
 }
 
+TEST_CASE("RFC 7313 §4: EoRR takes the paths away that did not come again, and says so") {
+    const auto route = raw::update({}, path_attributes, raw::hex("20cb00710a"));
+    const auto begin = raw::route_refresh(1, 1, 1);
+    const auto end = raw::route_refresh(1, 2, 1);
+    auto config = usual_config();
+    config.max_received = 9;
+    Bench bench = with_end_of_rib(config);
+    bench.peer.watch({vip4});
+    bench.establish();
+    bench.say(raw::join({route, raw::update({}, path_attributes, raw::hex("18c00001"))}));
+    bench.events.clear();
+    bench.say(raw::join({begin, route, end}));
+    CHECK(bench.peer.paths().all().contains(vip4));
+    CHECK(bench.peer.status().received_prefixes == 1);
+    CHECK(bench.events.empty());
+    bench.say(begin);
+    CHECK(bench.peer.paths().all().contains(vip4));
+    bench.say(end);
+    CHECK(bench.peer.paths().all().empty());
+    CHECK(bench.peer.status().received_prefixes == 0);
+    CHECK(bench.events == Lines{"paths"});
+    CHECK(bench.heard().empty());
+}
+
+TEST_CASE("RFC 2918 §3: without enhanced refresh the third octet is ignored") {
+    Bench bench = with_end_of_rib();
+    bench.peer.want(vip4, plain_intent());
+    bench.peer.watch({vip6});
+    bench.establish(without_enhanced_refresh());
+    for (const std::string_view reserved : {"00", "01", "02", "ff"}) {
+        bench.say(raw::message(5, raw::hex("0001 " + std::string(reserved) + " 01")));
+        CHECK(bench.heard().size() == 1);
+    }
+}
+
 TEST_CASE("U18: received routes are counted and dropped") {
     Bench bench;
     bench.establish();

@@ -90,6 +90,11 @@ TEST_CASE("default_route: one next hop of each router that offers it, away with 
     SUBCASE("withdraw") {
         stage.say("tor1", withdraw);
     }
+    SUBCASE("RFC 7313 §4: not sent again between BoRR and EoRR") {
+        stage.say("tor1", raw::route_refresh(1, 1, 1));
+        CHECK(stage.default_routes.at(ipv4) == via({"10.0.0.1", "10.0.0.2"}));
+        stage.say("tor1", raw::route_refresh(1, 2, 1));
+    }
     SUBCASE("RFC 7606 §2: treat-as-withdraw") {
         stage.say("tor1", offer(1, raw::hex("c0 08 03 ffff00"))); // communities of 3 octets
     }
