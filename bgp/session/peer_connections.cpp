@@ -33,6 +33,7 @@ bool is_deliberate(const wire::Notification& notification) {
 
 /// FRR answers so to an OPEN that comes while it starts, before its own side has noticed the
 /// connection. No session existed and nothing is wrong with ours: it is one more failed attempt.
+/// A router that says it again means it.
 bool is_not_ready(const Ending& ending) {
     return !ending.sent && ending.was == SessionState::OpenSent &&
            ending.notification->code == code_state_machine_error;
@@ -52,6 +53,7 @@ void Peer::Impl::start(Instant now) {
     connect_pause_.forget();
     backoff_.forget();
     start_incoming(now);
+    may_be_starting_ = true;
     start_outgoing(now);
 }
 
@@ -211,6 +213,7 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
         asks_for_routes_ = {};
         if (reception_.end()) {
             diagnostics_.event(PathsChanged{});
+        may_be_starting_ = true;
         }
     }
     if (!is_redundant) {
@@ -235,7 +238,7 @@ Duration Peer::Impl::pause_after(const Ending& ending, Instant now) {
     if (ending.is_protocol_error) {
         return jitter_(backoff_.next());
     }
-    if (!ending.notification || is_not_ready(ending)) {
+    if (!ending.notification || (is_not_ready(ending) && std::exchange(may_be_starting_, false))) {
         return connect_pause(now);
     }
     if (!ending.sent && is(*ending.notification, code_open_error, subcode_unsupported_capability)) {

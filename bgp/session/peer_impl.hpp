@@ -132,6 +132,7 @@ struct Peer::Impl final : SessionHost {
     std::optional<Instant> without_capabilities_until_;
 
     Routes routes_;
+    bool may_be_starting_ = true; ///< the router, as far as we have seen: see `pause_after`
     std::array<bool, 2> asks_for_routes_{}; ///< by Family: send ROUTE-REFRESH with the next flush
     Reception reception_;
     Diagnostics diagnostics_;

@@ -149,6 +149,20 @@ def damped_own(stage):
         ended = time.monotonic()
 
 
+@case("RFC 4271 §8.1.1: a peer that answers every OPEN with 5/1 is tried at once, then after 1 and 2 s",
+      dials=True, slow=True)
+def damped_after_one(stage):
+    ended = None
+    for low, high in ((None, None), (0, 0.9), (0.74, 1.7), (1.48, 2.7)):
+        connection = stage.open_sent(stage.accept(8))
+        if high:
+            waited = connection.opened_at - ended
+            require(low <= waited <= high, f"{waited:.2f} s, not {low} to {high} s")
+        connection.send(notification(5, 1, u8(1)))
+        connection.expect_end()
+        ended = time.monotonic()
+
+
 @case("RFC 4271 §8.1.1: a peer that sends a malformed NOTIFICATION is tried after 1 and 2 s",
       dials=True, slow=True)
 def damped_silently(stage):
