@@ -76,7 +76,9 @@ bool marks_routes(const PeerConfig& config, bool is_internal) {
 
 std::optional<wire::Error>
 judge_asn(const wire::Open& theirs, const PeerConfig& config, const Speaker& speaker, Asn remote) {
-    const bool from_capability = theirs.capabilities && theirs.capabilities->four_octet_asn;
+    // The number that is wrong is that of the capability, when there is one and My AS is not 0.
+    const bool from_capability =
+        theirs.capabilities && theirs.capabilities->four_octet_asn && theirs.my_as != 0;
     const auto bad_peer_as = [&](std::string why) {
         return refuse(OpenSubcode::BadPeerAs,
                       "open-peer-as",
@@ -87,8 +89,8 @@ judge_asn(const wire::Open& theirs, const PeerConfig& config, const Speaker& spe
     if (theirs.my_as == 0 || remote.value == 0) {
         return bad_peer_as("AS number 0");
     }
-    if (from_capability && remote == as_trans) {
-        return bad_peer_as("AS_TRANS as four-octet AS number");
+    if (remote == as_trans) {
+        return bad_peer_as("AS_TRANS is nobody's number");
     }
     const std::string got = "peer says AS " + to_string(remote);
     switch (config.remote_as.kind) {

@@ -56,7 +56,7 @@ rows([
     ("RFC 7607 §2: AS 0 in My Autonomous System is Bad Peer AS",
      {"my_as": 0, **capabilities(multiprotocol(IPV4))}, 2, u16(0)),
     ("RFC 7607 §2: AS 0 in My Autonomous System is Bad Peer AS beside a good capability",
-     {"my_as": 0}, 2, None),
+     {"my_as": 0}, 2, u16(0)),
     ("RFC 7607 §2: AS 0 in the four-octet capability is Bad Peer AS",
      {"my_as": 23456, **capabilities(multiprotocol(IPV4) + four_octet_asn(0))}, 2, u32(0)),
     ("RFC 6793 §9: AS_TRANS in the four-octet capability is Bad Peer AS",
@@ -131,6 +131,12 @@ def external_own(stage):
 @case("asn = \"external\": any other AS number is accepted", peer={"asn": "external"})
 def external_other(stage):
     stage.established(asn=64999)
+
+
+@case("asn = \"external\": AS_TRANS without the capability is Bad Peer AS (RFC 6793 §9)",
+      peer={"asn": "external"})
+def external_nobody(stage):
+    refuses(stage, {"asn": 23456, "parameters": u8(0)}, 2, u16(23456))
 
 
 @case("asn = \"internal\": another AS number is Bad Peer AS", peer={"asn": "internal"})

@@ -68,6 +68,8 @@ TEST_CASE("O02, O03: wrong and impossible AS numbers are refused with Bad Peer A
     CHECK(answer_to(raw::open(fields)) == "NOTIFICATION 2/2 fdea");
     fields.my_as = 0;
     CHECK(answer_to(raw::open(fields)) == "NOTIFICATION 2/2 0000");
+    fields.capabilities = raw::usual_capabilities(65001); // good, but My AS is what is wrong
+    CHECK(answer_to(raw::open(fields)) == "NOTIFICATION 2/2 0000");
 }
 
 TEST_CASE("asn external and internal") {
@@ -80,6 +82,11 @@ TEST_CASE("asn external and internal") {
     CHECK(answer_to(raw::open(ours), remote(Kind::External)) == "NOTIFICATION 2/2 0000fdf2");
     CHECK(answer_to(raw::open(ours), remote(Kind::Internal)) == "KEEPALIVE");
     CHECK(answer_to(theirs, remote(Kind::Internal)) == "NOTIFICATION 2/2 0000fde9");
+    // RFC 6793 §9: AS_TRANS is nobody's number, so it is no external one either.
+    auto nobody = Bench::usual_open();
+    nobody.my_as = 23456;
+    nobody.capabilities = raw::hex("01 04 00010001");
+    CHECK(answer_to(raw::open(nobody), remote(Kind::External)) == "NOTIFICATION 2/2 5ba0");
 }
 
 TEST_CASE("O04: AS_TRANS with the number in the capability is accepted") {
