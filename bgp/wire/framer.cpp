@@ -42,12 +42,17 @@ std::expected<std::optional<Frame>, Error> next_frame(std::span<const std::uint8
     if (std::ranges::any_of(marker, [](std::uint8_t octet) { return octet != 0xFF; })) {
         return std::unexpected(errors::connection_not_synchronized());
     }
-    if (stream.size() < header_octets) {
+    constexpr std::size_t length_end = 18;
+    if (stream.size() < length_end) {
         return std::nullopt;
     }
     const auto length = static_cast<std::uint16_t>(stream[16] << 8 | stream[17]);
+    // Nor is a type waited for: a peer that believes in this length sends no more.
     if (length < header_octets || length > max_message_octets) {
         return std::unexpected(errors::bad_message_length(length));
+    }
+    if (stream.size() < header_octets) {
+        return std::nullopt;
     }
     const std::uint8_t raw_type = stream[18];
     if (raw_type < 1 || raw_type > 5) {

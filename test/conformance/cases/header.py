@@ -31,6 +31,12 @@ BAD = [
     (f"type {kind} is Bad Message Type with the type as data", message(kind), 3, u8(kind))
     for kind in (0, 6, 255)
 ] + [
+    ("length 18 of 18 octets, without a type, is Bad Message Length at once",
+     MARKER + u16(18), 2, u16(18)),
+    ("length 4097 of 18 octets, without a type, is Bad Message Length at once",
+     MARKER + u16(4097), 2, u16(4097)),
+    ("a marker of one octet that is not all ones is Connection Not Synchronized at once",
+     b"\xfe", 1, b""),
     ("KEEPALIVE of 20 octets is Bad Message Length", message(4, b"\0"), 2, u16(20)),
     ("OPEN of 28 octets is Bad Message Length", message(1, bytes(9)), 2, u16(28)),
     ("UPDATE of 22 octets is Bad Message Length", message(2, bytes(3)), 2, u16(22)),

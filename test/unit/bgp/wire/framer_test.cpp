@@ -55,6 +55,12 @@ TEST_CASE("A header error is told before the body is there") {
     CHECK(next_frame(hex("16*ff ffff 02"), false).error().subcode == 2);
     CHECK_FALSE(next_frame(hex("16*ff 1000 02"), false).value().has_value());
     CHECK_FALSE(next_frame({}, false).value().has_value());
+    CHECK(next_frame(hex("16*ff 0012"), false).error().subcode == 2);
+    CHECK(next_frame(hex("16*ff 0012"), false).error().data == hex("0012"));
+    CHECK(next_frame(hex("16*ff 1001"), false).error().subcode == 2);
+    CHECK_FALSE(next_frame(hex("16*ff 00"), false).value().has_value());
+    CHECK_FALSE(next_frame(hex("16*ff 0013"), false).value().has_value());
+    CHECK(next_frame(hex("ff fe"), false).error().subcode == 1);
 }
 
 TEST_CASE("RFC 4271 §4.1: a message of 4096 octets is the longest") {
