@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "bgp/wire/registry.hpp"
+
 namespace anyvip::bgp {
 
 namespace {
@@ -69,7 +71,8 @@ bool roles_fit(std::uint8_t ours, std::uint8_t theirs) {
 
 /// RFC 9234 §5: a route to a customer, a peer or a route server's client must not go up again.
 bool marks_routes(const PeerConfig& config, bool is_internal) {
-    constexpr std::array<std::uint8_t, 3> provider_server_peer{0, 1, 4};
+    constexpr std::array provider_server_peer{
+        wire::role_provider, wire::role_route_server, wire::role_peer};
     return !is_internal && config.role &&
            std::ranges::find(provider_server_peer, *config.role) != provider_server_peer.end();
 }

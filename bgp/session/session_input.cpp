@@ -115,7 +115,8 @@ void Session::open_received(const wire::Frame& frame, Instant now) {
                  .add_path = negotiated_.add_path,
                  .families = negotiated_.families,
                  .extended_next_hop = negotiated_.extended_next_hop,
-                 .strict = false};
+                 .strict = false,
+                 .role = negotiated_.is_internal ? std::nullopt : host_->config().role};
     handle(Event::BgpOpen, {}, now);
 }
 

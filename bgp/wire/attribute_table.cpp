@@ -149,6 +149,10 @@ void read_large(UpdateJudge& judge, const Attribute& attribute) {
     judge.update.large_communities = attribute.value;
 }
 
+void read_only_to_customer(UpdateJudge& judge, const Attribute& attribute) {
+    judge.only_to_customer = Asn{Reader(attribute.value).u32()};
+}
+
 using enum AttributeType;
 using enum Severity;
 using enum Scope;
@@ -172,6 +176,7 @@ constexpr AttributeRow rows[] = {
     {As4Path,             transitive, Discard,         TwoOctet,  at_least(6),  read_as4_path},
     {As4Aggregator,       transitive, Discard,         TwoOctet,  exactly(8),   read_aggregator},
     {LargeCommunities,    transitive, TreatAsWithdraw, Everybody, items_of(12), read_large},
+    {OnlyToCustomer,      transitive, TreatAsWithdraw, WithRole,  exactly(4),   read_only_to_customer},
 };
 // clang-format on
 
@@ -186,9 +191,10 @@ constexpr auto row_of_type = [] {
 
 } // namespace
 
-const AttributeRow* find_row(std::uint8_t type) {
+const AttributeRow* find_row(std::uint8_t type, const DecodeContext& context) {
     const std::size_t number = row_of_type[type];
-    return number == 0 ? nullptr : &rows[number - 1];
+    const AttributeRow* row = number == 0 ? nullptr : &rows[number - 1];
+    return row != nullptr && row->scope == WithRole && !context.role ? nullptr : row;
 }
 
 void judge_attribute(UpdateJudge& judge, const AttributeRow& row, const Attribute& attribute) {
@@ -212,8 +218,8 @@ void judge_attribute(UpdateJudge& judge, const AttributeRow& row, const Attribut
     }
     Error error = has_wrong_flags ? errors::attribute_flags(attribute, row.on_error)
                                   : errors::attribute_length(attribute, row.on_error);
-    if (row.scope == TwoOctet) {
-        judge.note(std::move(error)); // RFC 6793 §6: discarded, never more
+    if (row.scope == TwoOctet || row.scope == WithRole) {
+        judge.note(std::move(error)); // RFC 6793 §6, RFC 9234 §5: never more than this
     } else {
         judge.fault(std::move(error));
     }

@@ -15,6 +15,7 @@ enum class Scope : std::uint8_t {
     Everybody,
     Internal, ///< internal peers: RFC 7606 §7.5, §7.9, §7.10
     TwoOctet, ///< two-octet speakers: RFC 6793 §4.1
+    WithRole, ///< where a role is configured (RFC 9234); unknown elsewhere
 };
 
 /// Lengths that an attribute can have.
@@ -38,8 +39,8 @@ struct AttributeRow {
     void (*read)(UpdateJudge& judge, const Attribute& attribute);
 };
 
-/// Nullptr for a type that this program does not understand. Constant time.
-[[nodiscard]] const AttributeRow* find_row(std::uint8_t type);
+/// Nullptr for a type that is not understood on this session. Constant time.
+[[nodiscard]] const AttributeRow* find_row(std::uint8_t type, const DecodeContext& context);
 
 /// Judges one attribute by its row and reads it.
 void judge_attribute(UpdateJudge& judge, const AttributeRow& row, const Attribute& attribute);

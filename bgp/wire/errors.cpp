@@ -162,6 +162,14 @@ Error missing_attribute(AttributeType type) {
                         attribute_name(number) + " is missing");
 }
 
+Error route_leak(Asn marked_by) {
+    return update_error(9,
+                        Severity::TreatAsWithdraw,
+                        "route-leak",
+                        {},
+                        "route leak: ONLY_TO_CUSTOMER of AS " + to_string(marked_by));
+}
+
 Error unrecognized_well_known(const Attribute& attribute) {
     return attribute_error(2,
                            Severity::TreatAsWithdraw,

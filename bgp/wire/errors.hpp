@@ -43,6 +43,8 @@ namespace anyvip::bgp::wire::errors {
 [[nodiscard]] Error repeated_multiprotocol(const Attribute& attribute);
 [[nodiscard]] Error duplicate_attribute(const Attribute& attribute);
 [[nodiscard]] Error missing_attribute(AttributeType type);
+/// RFC 9234 §5: ONLY_TO_CUSTOMER with this number where it must not come from.
+[[nodiscard]] Error route_leak(Asn marked_by);
 [[nodiscard]] Error unrecognized_well_known(const Attribute& attribute);
 /// Routes of a family that was not negotiated: nothing is wrong that a NOTIFICATION could say.
 [[nodiscard]] Error family_not_negotiated(AfiSafi family);

@@ -129,14 +129,19 @@ void multiprotocol_header_fault(UpdateJudge& judge,
                                 const Attribute& attribute,
                                 std::string_view detail) {
     Error error = errors::malformed_multiprotocol(attribute, detail);
-    Reader reader(attribute.value);
-    const AfiSafi code = read_afi_safi(reader);
-    if (reader.failed()) {
+    const auto code = family_of(attribute);
+    if (!code) {
         error.severity = Severity::Reset;
         judge.note(std::move(error));
         return;
     }
-    judge.multiprotocol_fault(std::move(error), code);
+    judge.multiprotocol_fault(std::move(error), *code);
+}
+
+std::optional<AfiSafi> family_of(const Attribute& attribute) {
+    Reader reader(attribute.value);
+    const AfiSafi code = read_afi_safi(reader);
+    return reader.failed() ? std::nullopt : std::optional{code};
 }
 
 } // namespace anyvip::bgp::wire

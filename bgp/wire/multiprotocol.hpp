@@ -2,6 +2,7 @@
 // MP_REACH_NLRI and MP_UNREACH_NLRI as received (RFC 4760, RFC 2545, RFC 8950, RFC 7606 §7.11).
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "bgp/wire/attribute.hpp"
@@ -18,5 +19,8 @@ void read_mp_unreach(UpdateJudge& judge, const Attribute& attribute);
 void multiprotocol_header_fault(UpdateJudge& judge,
                                 const Attribute& attribute,
                                 std::string_view detail);
+
+/// AFI and SAFI of one of both, however little else of it is there.
+[[nodiscard]] std::optional<AfiSafi> family_of(const Attribute& attribute);
 
 } // namespace anyvip::bgp::wire

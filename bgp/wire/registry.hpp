@@ -49,6 +49,11 @@ inline constexpr std::uint8_t flags_of_type = flag_optional | flag_transitive;
 /// AS_PATH segment types (RFC 4271 §4.3, RFC 5065 §3).
 enum class SegmentType : std::uint8_t { Set = 1, Sequence = 2, ConfedSequence = 3, ConfedSet = 4 };
 
+/// Values of the role capability (RFC 9234 §4.1) that are treated differently.
+inline constexpr std::uint8_t role_provider = 0;
+inline constexpr std::uint8_t role_route_server = 1;
+inline constexpr std::uint8_t role_peer = 4;
+
 /// Capability codes that this program understands.
 enum class CapabilityCode : std::uint8_t {
     Multiprotocol = 1,

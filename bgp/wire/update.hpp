@@ -67,6 +67,8 @@ struct DecodeContext {
     std::array<bool, 2> families{true, false}; ///< by Family: negotiated
     bool extended_next_hop = false;            ///< RFC 8950 negotiated for IPv4 unicast
     bool strict = false;                       ///< `strict_rfc4271`: reset where RFC 4271 does
+    /// Ours, where one is configured and the peer is external (RFC 9234).
+    std::optional<std::uint8_t> role{};
 
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, local_asn);
@@ -77,6 +79,7 @@ struct DecodeContext {
         archive.field(6, families);
         archive.field(7, extended_next_hop);
         archive.field(8, strict);
+        archive.field(9, role);
     }
 };
 

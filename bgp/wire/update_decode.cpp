@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Structure of a received UPDATE (RFC 4271 §4.3) in the order of RFC 7606: the three fields, the
 // walk over the attributes, then what is missing and what follows.
+#include <algorithm>
 #include <bitset>
 #include <string_view>
+#include <utility>
 
 #include "bgp/wire/attribute_table.hpp"
 #include "bgp/wire/errors.hpp"
+#include "bgp/wire/multiprotocol.hpp"
 #include "bgp/wire/nlri.hpp"
 #include "bgp/wire/reader.hpp"
 #include "bgp/wire/update.hpp"
@@ -57,6 +60,7 @@ class AttributeWalk {
 
   private:
     void take(const Attribute& attribute);
+    void cut_off(Attribute attribute, Octets rest);
     void judge_next_hop();
 
     UpdateJudge& judge_;
@@ -78,8 +82,7 @@ void AttributeWalk::run(Octets octets) {
         const bool extended = (attribute.flags & flag_extended_length) != 0;
         attribute.value = reader.take(extended ? reader.u16() : reader.u8());
         if (reader.failed()) {
-            has_other_than_unreach_ = true;
-            judge_.fault(errors::attribute_overrun(rest));
+            cut_off(attribute, rest);
             break;
         }
         attribute.whole = rest.first(rest.size() - reader.remaining());
@@ -104,7 +107,7 @@ void AttributeWalk::take(const Attribute& attribute) {
     seen_.set(attribute.type);
     if (attribute.is(AttributeType::NextHop)) {
         next_hop_ = attribute;
-    } else if (const AttributeRow* row = find_row(attribute.type)) {
+    } else if (const AttributeRow* row = find_row(attribute.type, judge_.context)) {
         judge_attribute(judge_, *row, attribute);
     } else if ((attribute.flags & flag_optional) == 0) {
         // DEVIATION RFC 4271 §6.3: reset only when strict; a leaf gains nothing by it.
@@ -112,11 +115,37 @@ void AttributeWalk::take(const Attribute& attribute) {
     }
 }
 
+/// RFC 7606 §3 j, §5.3: the routes of a multiprotocol attribute are lost with it. Without other
+/// routes in the message it resets anyway.
+void AttributeWalk::cut_off(Attribute attribute, Octets rest) {
+    has_other_than_unreach_ = true;
+    Error error = errors::attribute_overrun(rest);
+    const bool is_multiprotocol =
+        attribute.is(AttributeType::MpReachNlri) || attribute.is(AttributeType::MpUnreachNlri);
+    if (!is_multiprotocol || !has_classic_nlri_) {
+        judge_.fault(std::move(error));
+        return;
+    }
+    const std::size_t header_octets = (attribute.flags & flag_extended_length) != 0 ? 4 : 3;
+    attribute.whole = rest;
+    attribute.value = rest.subspan(std::min(rest.size(), header_octets));
+    const auto family = family_of(attribute);
+    if (!family) {
+        error.severity = Severity::Reset;
+    }
+    judge_.fault(std::move(error));
+    if (family) {
+        judge_.multiprotocol_fault(
+            errors::malformed_multiprotocol(attribute, "exceeds Total Path Attribute Length"),
+            *family);
+    }
+}
+
 /// RFC 4760 §3: NEXT_HOP means nothing to routes in MP_REACH_NLRI and is ignored beside them alone.
 void AttributeWalk::judge_next_hop() {
     const bool is_meant = has_classic_nlri_ || !has(AttributeType::MpReachNlri);
     if (has(AttributeType::NextHop) && is_meant) {
-        judge_attribute(judge_, *find_row(next_hop_.type), next_hop_);
+        judge_attribute(judge_, *find_row(next_hop_.type, judge_.context), next_hop_);
     }
 }
 
@@ -154,6 +183,23 @@ void judge_missing(UpdateJudge& judge, const AttributeWalk& walk) {
     }
     if (judge.context.is_internal && !walk.has(AttributeType::LocalPref)) {
         judge.note(errors::missing_attribute(AttributeType::LocalPref));
+    }
+}
+
+/// RFC 9234 §5: a route marked for customers that comes from below, or through a lateral peer that
+/// has not marked it itself, has leaked. It is not eligible.
+void judge_leak(UpdateJudge& judge) {
+    const DecodeContext& context = judge.context;
+    const Update& update = judge.update;
+    if (!judge.only_to_customer || !context.role ||
+        (update.announced.empty() && update.mp_announced.empty())) {
+        return;
+    }
+    const bool is_from_below = *context.role == role_provider || *context.role == role_route_server;
+    const bool is_from_other =
+        *context.role == role_peer && *judge.only_to_customer != context.peer_asn;
+    if (is_from_below || is_from_other) {
+        judge.note(errors::route_leak(*judge.only_to_customer));
     }
 }
 
@@ -206,6 +252,7 @@ Update decode_update(Octets body, const DecodeContext& context) {
         update.announced = *announced;
     }
     judge_missing(judge, walk);
+    judge_leak(judge);
     if (judge.has_plain_aggregator && judge.has_as4_aggregator) {
         // RFC 6793 §4.2.3: a two-octet speaker has aggregated since; both AS4_* are of before.
         update.as4_path = {};

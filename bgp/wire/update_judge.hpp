@@ -23,6 +23,7 @@ class UpdateJudge {
     bool has_empty_reach = false;      ///< a well-formed MP_REACH_NLRI without routes
     bool has_plain_aggregator = false; ///< a two-octet AGGREGATOR whose AS is not AS_TRANS
     bool has_as4_aggregator = false;
+    std::optional<Asn> only_to_customer; ///< read only where a role is configured
 
     /// An error for which RFC 4271 or RFC 4760 resets: with `strict_rfc4271` so do we.
     void fault(Error error);

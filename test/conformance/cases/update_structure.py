@@ -225,6 +225,37 @@ def disables(stage, broken):
     require(paths[f"{stage.node.vip4}/32"]["med"] == 5, "the other family does not go on")
 
 
+CUT_OFF = "that exceeds the attributes, beside a good IPv4 route"
+
+
+@rows([
+    (f"RFC 7606 §3 j: an MP_REACH_NLRI {CUT_OFF}, disables the family",
+     u8(OPTIONAL, 14, 200) + u16(2) + u8(1, 16)),
+    (f"RFC 7606 §3 j: an MP_UNREACH_NLRI {CUT_OFF}, disables the family",
+     u8(OPTIONAL, 15, 200) + u16(2) + u8(1)),
+])
+def cut_off(stage, rest):
+    connection = session(stage)
+    connection.send(announcement(stage), announce6(stage))
+    stage.barrier(connection)
+    require(len(stage.paths()) == 2, f"good routes: {stage.paths()}")
+    routes = nlri(f"{stage.node.vip4}/32")
+    connection.send(update(attributes=attributes(stage) + rest, routes=routes))
+    stage.barrier(connection)
+    require(not stage.paths(), f"IPv6 not disabled, or IPv4 not withdrawn: {stage.paths()}")
+    connection.send(announcement(stage), announce6(stage))
+    stage.barrier(connection)
+    require(list(stage.paths()) == [f"{stage.node.vip4}/32"], f"afterwards: {stage.paths()}")
+
+
+@case("RFC 7606 §5.3: one whose family cannot be read is 3/1")
+def cut_off_unreadable(stage):
+    connection = session(stage)
+    rest = u8(OPTIONAL, 14, 200) + u16(2)
+    connection.send(update(attributes=attributes(stage) + rest, routes=nlri("203.0.113.0/24")))
+    connection.expect_notification(3, 1, rest)
+
+
 @rows([(f"RFC 4271 §6.3: {name} with {what} is 3/9 with the attribute when strict", broken)
        for name, _, what, broken in BROKEN], peer={"strict_rfc4271": True})
 def strict_multiprotocol(stage, broken):

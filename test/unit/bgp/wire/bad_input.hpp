@@ -27,5 +27,6 @@ BadInputs attribute_rows();
 BadInputs multiprotocol_rows();
 BadInputs two_octet_rows(); ///< on a session with two-octet AS numbers
 BadInputs internal_rows();  ///< on an internal session
+BadInputs role_rows();      ///< on a session whose peer is a customer
 
 } // namespace anyvip::bgp::wire::test

@@ -80,6 +80,15 @@ TEST_CASE("RFC 7606 §7.5, §7.9, §7.10: errors of what only internal peers sen
     check_updates(internal_rows(), internal_session());
 }
 
+TEST_CASE("RFC 9234 §5: errors of ONLY_TO_CUSTOMER, where a role is configured") {
+    DecodeContext context = external_session();
+    context.role = 0;
+    check_updates(role_rows(), context);
+    for (const BadInput& row : role_rows()) {
+        CHECK(decode_update(row.octets, external_session()).errors.empty());
+    }
+}
+
 TEST_CASE("Every factory of the error catalogue has a row here") {
     std::istringstream header(read_source("bgp/wire/errors.hpp"));
     std::set<std::string> declared;
@@ -96,7 +105,8 @@ TEST_CASE("Every factory of the error catalogue has a row here") {
                             attribute_rows,
                             multiprotocol_rows,
                             two_octet_rows,
-                            internal_rows}) {
+                            internal_rows,
+                            role_rows}) {
         for (const BadInput& row : rows()) {
             hit.insert(std::string(row.factory));
         }

@@ -375,6 +375,23 @@ BadInputs two_octet_rows() {
     };
 }
 
+BadInputs role_rows() {
+    return {
+        {"ONLY_TO_CUSTOMER of 3 octets",
+         "attribute_length",
+         route_with("c0 23 03 000001"),
+         "3/5 treat-as-withdraw attribute-length c02303000001"},
+        {"ONLY_TO_CUSTOMER, not transitive",
+         "attribute_flags",
+         route_with("80 23 04 0000fde9"),
+         "3/4 treat-as-withdraw attribute-flags 8023040000fde9"},
+        {"a marked route from a customer",
+         "route_leak",
+         route_with("c0 23 04 0000fde9"),
+         "3/9 treat-as-withdraw route-leak "},
+    };
+}
+
 BadInputs internal_rows() {
     return {
         {"LOCAL_PREF is missing",

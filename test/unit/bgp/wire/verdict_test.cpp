@@ -48,6 +48,60 @@ DecodeContext strict_session() {
 
 } // namespace
 
+TEST_CASE("RFC 7606 §3 j: a multiprotocol attribute that is cut off disables its family") {
+    constexpr std::string_view cut_reach = "80 0e c8 0002 01 10 ";
+    for (const std::string_view cut : {cut_reach, std::string_view{"90 0f 00c8 0002 01 20 "}}) {
+        const auto [body, update] = judge(join({mandatory, cut}), route);
+        CHECK(update.verdict == Severity::AfiSafiDisable);
+        CHECK(update.disabled == Family::Ipv6);
+        REQUIRE(update.errors.size() == 2);
+        CHECK(update.errors[0].rule == "multiprotocol");
+        CHECK(update.errors[1].rule == "attribute-overrun"); // the route itself: treat-as-withdraw
+        CHECK(update.errors[1].severity == Severity::TreatAsWithdraw);
+        CHECK(to_text(update.announced) == "203.0.113.10/32");
+    }
+    const auto [foreign, ignored] = judge(join({mandatory, "80 0e c8 0001 80 0c "}), route);
+    CHECK(ignored.verdict == Severity::TreatAsWithdraw); // a family that is not in use
+    for (const std::string_view unreadable :
+         {"80 0e c8 0002 ", "80 0e c8 ", "90 0e 00 ", "80 0f "}) {
+        const auto [body, update] = judge(join({mandatory, unreadable}), route);
+        CHECK(update.verdict == Severity::Reset);
+        CHECK(to_text(update.errors[0]) ==
+              "3/1 reset attribute-overrun " + to_hex(hex(unreadable)));
+    }
+    const auto [alone, reset] = judge(join({mandatory, cut_reach}), "");
+    CHECK(reset.verdict == Severity::Reset);
+    CHECK(reset.errors[0].subcode == 1);
+}
+
+TEST_CASE("RFC 9234 §5: which marked routes are leaks") {
+    struct Row {
+        std::uint8_t role; ///< ours
+        std::string_view marked_by;
+        bool is_leak;
+    };
+
+    constexpr std::string_view peer = "c0 23 04 0000fde9 ";
+    constexpr std::string_view other = "c0 23 04 0000fdea ";
+    for (const Row& row : {Row{0, peer, true}, // provider: from a customer
+                           Row{0, "", false},
+                           Row{1, peer, true},   // route server: from its client
+                           Row{2, other, false}, // client: from a route server
+                           Row{3, other, false}, // customer: from a provider
+                           Row{4, peer, false},  // peer: marked by the peer itself
+                           Row{4, other, true},
+                           Row{4, "", false}}) {
+        CAPTURE(row.role);
+        DecodeContext context = external_session();
+        context.role = row.role;
+        const auto [body, update] = judge(join({mandatory, row.marked_by}), route, context);
+        CHECK(update.errors.size() == (row.is_leak ? 1 : 0));
+        CHECK(update.verdict == (row.is_leak ? Severity::TreatAsWithdraw : Severity::None));
+        // Without routes nothing leaks.
+        CHECK(judge(join({mandatory, row.marked_by}), "", context).update.errors.empty());
+    }
+}
+
 TEST_CASE("U16: RFC 7606 §3 h: the strongest error decides and comes first, all are kept") {
     const auto [body, update] =
         judge(join({"40 06 01 00 ", bad_origin, rest_of_mandatory, bad_reach}), route);
