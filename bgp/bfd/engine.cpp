@@ -7,14 +7,20 @@ namespace anyvip::bgp::bfd {
 
 namespace {
 
-/// Where the packet came from fits the session, whatever discriminators it bears.
-[[nodiscard]] bool is_from(const PeerKey& peer, const Arrival& arrival) {
-    return peer.address == arrival.source && peer.is_multihop == arrival.is_multihop &&
+/// The way the packet came fits the session, whatever address and discriminators it bears.
+[[nodiscard]] bool is_by_way_of(const PeerKey& peer, const Arrival& arrival) {
+    return peer.is_multihop == arrival.is_multihop &&
            (peer.interface == 0 || peer.interface == arrival.interface);
 }
 
-/// RFC 5881 §5: over one hop exactly 255. RFC 5883 leaves the TTL open; BIRD sends with the
-/// system's default, so hops are counted down from that as well.
+[[nodiscard]] bool is_from(const PeerKey& peer, const Arrival& arrival) {
+    return peer.address == arrival.source && is_by_way_of(peer, arrival);
+}
+
+/// RFC 5881 §5: over one hop exactly 255.
+/// DEVIATION RFC 5883 §6: over several hops there is no authentication. Nor does the TTL help: BIRD
+/// sends with the system's default, so hops are counted down from that as well as from 255, and
+/// whoever is far away can choose one that fits. What he has to guess is the discriminator.
 [[nodiscard]] bool is_near(std::uint8_t ttl, std::uint8_t hops) {
     constexpr int default_ttl = 64;
     if (hops == 0) {
@@ -39,10 +45,10 @@ Engine::receive(std::span<const std::uint8_t> payload, const Arrival& arrival, I
     }
     Entry* found = nullptr;
     if (packet->your_discriminator != 0) {
+        // The discriminator alone selects the session: a router may answer from another of its
+        // addresses.
         found = by_discriminator(packet->your_discriminator);
-        // RFC 5881 §3 lets the discriminator alone decide; a packet from elsewhere is still not
-        // this peer's.
-        if (found != nullptr && !is_from(found->peer, arrival)) {
+        if (found != nullptr && !is_by_way_of(found->peer, arrival)) {
             found = nullptr;
         }
     } else if (packet->state != State::Down && packet->state != State::AdminDown) {

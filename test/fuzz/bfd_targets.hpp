@@ -81,7 +81,11 @@ inline void life(Octets input) {
                             (arrival & 8) != 0,
                             now - (arrival >> 4) * std::chrono::milliseconds(8)},
                            now);
-        require(heard.session == 0 || (arrival & 15) == 0, "only the peer is heard");
+        // Who knows our discriminator may speak from another address.
+        const bool knows_us = payload.size() >= 12 && payload[8] == 0 && payload[9] == 0 &&
+                              payload[10] == 0 && payload[11] == 42;
+        const unsigned wrong = arrival & (knows_us ? 14 : 15);
+        require(heard.session == 0 || wrong == 0, "only the peer is heard");
         outcome(heard, session);
         input = input.subspan(3 + length);
     }
