@@ -78,12 +78,17 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
     void close(const CloseAction& action);
 
     // ---- events; each ends in `on_turn`, after which nothing of this may be touched ----
+    void connect(Slot slot, Descriptor socket, const Endpoints& ends);
     void connect_answered(ConnectAttempt::Result result);
     void begin(Slot slot, Descriptor socket, const Endpoints& ends);
     void graceful_close_done();
 
     // ---- data ----
     std::shared_ptr<Connection>& at(Slot slot) {
+    // ---- inbound connections that the Peer defers ----
+    void defer(Descriptor socket);
+    bool take_deferred();
+
         return connections[static_cast<std::size_t>(slot)];
     }
 
@@ -111,6 +116,8 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
     bool is_polling = false;
     std::string problem;
 };
+    std::optional<Descriptor> deferred;
+    boost::asio::steady_timer deferred_timer;
 
 PeerDriver::PeerDriver(boost::asio::io_context& io,
                        Peer& peer,
@@ -126,7 +133,7 @@ PeerDriver::~PeerDriver() {
 
 bool PeerDriver::drain() {
     Impl& self = *impl_;
-    bool has_news = false;
+    bool has_news = self.take_deferred();
     for (auto actions = self.peer.take_actions(); !actions.empty();
          actions = self.peer.take_actions()) {
         for (const Action& action : actions) {
@@ -171,6 +178,10 @@ bool PeerDriver::adopt(FileDescriptor socket) {
     }
     if (!self.peer.accepts_inbound()) {
         // What ended the former connection lies before this one: handle it first.
+    if (self.peer.defers_inbound()) {
+        self.defer(std::move(*watched));
+        return false;
+    }
         look();
         drain();
     }
@@ -298,10 +309,41 @@ void PeerDriver::Impl::begin(Slot slot, Descriptor socket, const Endpoints& ends
 
 void PeerDriver::Impl::graceful_close_done() {
     std::erase_if(closing, [](const auto& close) { return close->is_done(); });
-    on_turn();
+}
+
+/// What the router sends meanwhile waits in the kernel. It has the patience of an unanswered OPEN.
+void PeerDriver::Impl::defer(Descriptor socket) {
+    deferred = std::move(socket);
+    deferred_timer.expires_after(peer.config().open_hold);
+    deferred_timer.async_wait([weak_self = weak_from_this()](const Error& error) {
+        const auto self = weak_self.lock();
+        if (!error && self) {
+            self->deferred.reset();
+        }
+    });
+}
+
+bool PeerDriver::Impl::take_deferred() {
+    if (!deferred || peer.defers_inbound()) {
+        return false;
+    }
+    Descriptor socket = std::move(*deferred);
+    deferred.reset();
+    deferred_timer.cancel();
+    const auto ends = read_endpoints(socket.native_handle(), vips);
+    if (!ends || !peer.accepts_inbound()) {
+        return false;
+    }
+    connect(Slot::Incoming, std::move(socket), *ends);
+    return true;
 }
 
 // ---- data ----
+    connect(slot, std::move(socket), ends);
+    on_turn();
+}
+
+void PeerDriver::Impl::connect(Slot slot, Descriptor socket, const Endpoints& ends) {
 
 void PeerDriver::Impl::wait_for_read(Slot slot) {
     const std::weak_ptr<Connection> weak_connection = at(slot);
@@ -433,3 +475,5 @@ void PeerDriver::Impl::stop() {
 
 } // namespace anyvip::bgp::net
         const bool was_wanted = peer.wants_acknowledgement(slot);
+    deferred.reset();
+    deferred_timer.cancel();

@@ -43,8 +43,9 @@ class PeerDriver {
     void look();
 
     /// Takes over an accepted connection from this peer's address. Not wanted now: it is closed,
-    /// with Cease/5 when the peer is administratively down (RFC 4486 §4). Returns whether the Peer
-    /// has it; `on_turn` has run then, and also when it was not wanted.
+    /// with Cease/5 when the peer is administratively down (RFC 4486 §4); when the Peer defers it,
+    /// it waits for a `drain` in which it is accepted. Returns whether the Peer has it; `on_turn`
+    /// has run then, and also when it was not wanted.
     bool adopt(FileDescriptor socket);
 
     /// For the next sockets; connections stay. A change that must reset them is the owner's

@@ -40,9 +40,14 @@ void Peer::start(Instant now) {
 
 void Peer::stop(wire::Cease subcode, std::string_view message, Instant now) {
     impl_->is_started_ = false;
+    impl_->is_deferred_ = false;
     impl_->idle_hold_.reset();
     impl_->end_all(Event::ManualStop, subcode, message, now);
     impl_->settle(now);
+}
+
+void Peer::defer() {
+    impl_->is_deferred_ = !impl_->is_started_;
 }
 
 void Peer::reset(wire::Cease subcode, std::string_view message, Instant now) {
@@ -94,9 +99,14 @@ bool Peer::accepts_inbound() const {
     return impl_->judge_inbound() == Impl::Inbound::Accept;
 }
 
+bool Peer::defers_inbound() const {
+    return impl_->judge_inbound() == Impl::Inbound::Defer;
+}
+
 std::vector<std::uint8_t> Peer::rejection() const {
     switch (impl_->judge_inbound()) {
     case Impl::Inbound::Accept:
+    case Impl::Inbound::Defer:
     case Impl::Inbound::RejectSilently:
         return {};
     case Impl::Inbound::Reject:

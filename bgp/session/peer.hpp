@@ -225,6 +225,9 @@ class Peer {
     /// Ends the session with this Cease and stays down until `start`. Routes are NOT withdrawn
     /// first: that is drain's business.
     void stop(wire::Cease subcode, std::string_view message, Instant now);
+    /// Not started yet, but about to be (BFD is not up, `strict`): until `start` or `stop` inbound
+    /// connections wait instead of being rejected. Without effect on a started peer.
+    void defer();
     /// Ends the session with this Cease and reconnects (operator reset 6/4, BFD down 6/10,
     /// configuration 6/6, resources 6/8). Without a connection: an attempt under way starts anew, a
     /// pause or back-off ends.
@@ -244,6 +247,8 @@ class Peer {
     /// is to replace it (the router dialled twice, or restarted, RFC 4724 §5): then the shell
     /// closes the old socket first, without a call.
     [[nodiscard]] bool accepts_inbound() const;
+    /// Is it to wait, unread, until this ends? Of several the latest; at most for open_hold.
+    [[nodiscard]] bool defers_inbound() const;
     /// Cease/5 while administratively down, Cease/7 while the incoming connection is beyond OPEN.
     [[nodiscard]] std::vector<std::uint8_t> rejection() const;
     void connected(Slot slot, const Endpoints& endpoints, Instant now);

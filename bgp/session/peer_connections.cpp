@@ -50,10 +50,11 @@ void Peer::Impl::start(Instant now) {
     if (std::exchange(is_started_, true)) {
         return;
     }
+    is_deferred_ = false;
     connect_pause_.forget();
     backoff_.forget();
-    start_incoming(now);
     may_be_starting_ = true;
+    start_incoming(now);
     start_outgoing(now);
 }
 
@@ -87,11 +88,14 @@ void Peer::Impl::stop_outgoing(Instant now) {
 }
 
 Peer::Impl::Inbound Peer::Impl::judge_inbound() const {
-    if (!is_started_) {
+    if (!is_started_ && !is_deferred_) {
         return Inbound::Reject;
     }
     if (!config_.listens) {
         return Inbound::RejectSilently;
+    }
+    if (!is_started_) {
+        return Inbound::Defer;
     }
     const Session& incoming = session(Slot::Incoming);
     switch (incoming.state()) {

@@ -54,7 +54,7 @@ struct Peer::Impl final : SessionHost {
     void stop_outgoing(Instant now);
     void inbound(const Endpoints& endpoints, Instant now);
     /// How a new inbound connection is met.
-    enum class Inbound : std::uint8_t { Accept, Reject, RejectCollision, RejectSilently };
+    enum class Inbound : std::uint8_t { Accept, Defer, Reject, RejectCollision, RejectSilently };
     [[nodiscard]] Inbound judge_inbound() const;
     [[nodiscard]] Duration pause_after(const Ending& ending, Instant now);
     void consider_fallback(const Ending& ending, Instant now);
@@ -94,6 +94,8 @@ struct Peer::Impl final : SessionHost {
         archive.field(14, since_);
         archive.field(15, established_at_);
         archive.field(16, resets_);
+        archive.field(17, may_be_starting_);
+        archive.field(18, is_deferred_);
         if constexpr (Archive::is_loading) {
             actions_.clear();
             if (session(Slot::Outgoing).state() == SessionState::Connect) {
@@ -126,6 +128,7 @@ struct Peer::Impl final : SessionHost {
                                      Session{Slot::Incoming, *this}};
 
     bool is_started_ = false;
+    bool is_deferred_ = false;         ///< not started, but about to be
     std::optional<Instant> idle_hold_; ///< the outgoing connection is not tried before
     ConnectPause connect_pause_;
     Backoff backoff_;

@@ -68,7 +68,12 @@ bool waits_for_bfd(const PeerRecord& record) {
 }
 
 void PeerSet::start(PeerRecord& record, Instant now) {
-    if (record.refused.empty() && !waits_for_bfd(record)) {
+    if (!record.refused.empty()) {
+        return;
+    }
+    if (waits_for_bfd(record)) {
+        record.peer.defer();
+    } else {
         record.peer.start(now);
     }
 }
@@ -122,6 +127,7 @@ void PeerSet::bfd_down(PeerRecord& record, BfdState before, Instant now) {
     if (waits_for_bfd(record) && (has_fallen || !is_established)) {
         // BGP may have been the first to end: nothing is tried again before BFD is up.
         record.peer.stop(bgp::wire::Cease::BfdDown, {}, now);
+        start(record, now);
     } else if (has_fallen && is_established) {
         record.peer.reset(bgp::wire::Cease::BfdDown, {}, now);
     }
@@ -211,6 +217,7 @@ void PeerSet::collect(PeerRecord& record, Instant now) {
                                         bgp::wire::Cease::OtherConfigurationChange, {}, now);
                                 } else if (waits_for_bfd(record)) {
                                     record.peer.stop(bgp::wire::Cease::BfdDown, {}, now);
+                                    start(record, now);
                                 }
                             },
                             [&](const bgp::PeerNotice& notice) {

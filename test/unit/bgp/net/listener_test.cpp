@@ -81,6 +81,40 @@ TEST_CASE("RFC 4486 §4: a peer that is administratively down gets Cease/5, then
     CHECK_FALSE(test.router.is_reset);
 }
 
+TEST_CASE("bfd.strict: an inbound connection waits without an octet until the peer is started") {
+    Listening test;
+    CHECK(test.listen().empty());
+    test.owner->peer.defer();
+    RawSocket given_up;
+    given_up.connect(loopback, test.port);
+    given_up.send(router_open());
+    CHECK_FALSE(test.until([&] { return given_up.is_connected() && given_up.has_ended; }, 50ms));
+    test.dial(); // the router tries again: this one counts
+    test.router.send(router_open());
+    CHECK_FALSE(test.until([&] { return test.router.has_ended; }, 50ms));
+    CHECK(test.router.received.empty());
+    test.owner->start();
+    CHECK(test.until([&] { return has_message(test.router.received, 4); }));
+    CHECK(has_message(test.router.received, 1));
+    CHECK(test.owner->peer.status().state == SessionState::OpenConfirm);
+    given_up.read();
+    CHECK(given_up.received.empty());
+    CHECK((given_up.has_ended || given_up.is_reset));
+}
+
+TEST_CASE("bfd.strict: an inbound connection that waits for longer than open_hold is closed") {
+    Listening test;
+    CHECK(test.listen().empty());
+    PeerConfig config = session_config(true);
+    config.open_hold = 50ms;
+    test.owner->peer.reconfigure(config, Owner::now());
+    test.owner->peer.defer();
+    test.dial();
+    CHECK(test.until([&] { return test.router.has_ended; }));
+    CHECK(test.router.received.empty());
+    CHECK_FALSE(test.router.is_reset);
+}
+
 TEST_CASE("a port in use is reported with its code and a text, and can be tried again") {
     Listening test;
     {
