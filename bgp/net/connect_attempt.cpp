@@ -30,6 +30,7 @@ struct ConnectAttempt::State : std::enable_shared_from_this<State> {
         : config(net), limits(bounds), done(std::move(then)), timer(io) {}
 
     void begin(boost::asio::io_context& io);
+    void fail(boost::asio::io_context& io, const std::string& reason);
     void answered();
     void timed_out();
     void finish(Result result);
@@ -61,6 +62,11 @@ ConnectAttempt::ConnectAttempt(boost::asio::io_context& io,
     state_->begin(io);
 }
 
+ConnectAttempt::ConnectAttempt(boost::asio::io_context& io, const std::string& problem, Done done)
+    : state_(std::make_shared<State>(io, NetConfig{}, Limits{}, std::move(done))) {
+    state_->fail(io, problem);
+}
+
 ConnectAttempt::~ConnectAttempt() = default;
 
 void ConnectAttempt::State::begin(boost::asio::io_context& io) {
@@ -69,14 +75,17 @@ void ConnectAttempt::State::begin(boost::asio::io_context& io) {
         socket = watch(io, std::move(*connecting));
     }
     if (!socket) {
-        const std::string failure = connecting ? "connect: out of memory" : connecting.error();
-        boost::asio::post(
-            io, while_pending([failure](State& self) { self.finish(std::unexpected(failure)); }));
+        fail(io, connecting ? "connect: out of memory" : connecting.error());
         return;
     }
     socket->async_wait(Descriptor::wait_write, while_pending([](State& self) { self.answered(); }));
     timer.expires_after(limits.connect_timeout - std::min(margin, limits.connect_timeout / 10));
     timer.async_wait(while_pending([](State& self) { self.timed_out(); }));
+}
+
+void ConnectAttempt::State::fail(boost::asio::io_context& io, const std::string& reason) {
+    boost::asio::post(
+        io, while_pending([reason](State& self) { self.finish(std::unexpected(reason)); }));
 }
 
 void ConnectAttempt::State::answered() {

@@ -33,6 +33,8 @@ class ConnectAttempt {
                    const NetConfig& config,
                    const Limits& limits,
                    Done done);
+    /// One that cannot be made, for this reason.
+    ConnectAttempt(boost::asio::io_context& io, const std::string& problem, Done done);
     ~ConnectAttempt();
     ConnectAttempt(const ConnectAttempt&) = delete;
     ConnectAttempt& operator=(const ConnectAttempt&) = delete;

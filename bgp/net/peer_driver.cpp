@@ -21,6 +21,7 @@
 #include "bgp/net/connect_attempt.hpp"
 #include "bgp/net/descriptor.hpp"
 #include "bgp/net/endpoints.hpp"
+#include "bgp/net/gateway.hpp"
 #include "bgp/net/graceful_close.hpp"
 #include "bgp/net/peer_socket.hpp"
 #include "bgp/net/socket_options.hpp"
@@ -70,25 +71,26 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
          std::set<IpAddress> own,
          std::function<void()> turn)
         : io(loop), peer(driven), config(std::move(net)), vips(std::move(own)),
-          on_turn(std::move(turn)), poll_timer(io), problem(find_transport_problem(config)) {}
+          on_turn(std::move(turn)), poll_timer(io), deferred_timer(io), problem(find_problem()) {}
 
     // ---- actions ----
     void execute(const Action& action);
+    [[nodiscard]] std::string find_problem() const;
     void start_connect();
     void close(const CloseAction& action);
+    void connect(Slot slot, Descriptor socket, const Endpoints& ends);
 
     // ---- events; each ends in `on_turn`, after which nothing of this may be touched ----
-    void connect(Slot slot, Descriptor socket, const Endpoints& ends);
     void connect_answered(ConnectAttempt::Result result);
     void begin(Slot slot, Descriptor socket, const Endpoints& ends);
     void graceful_close_done();
 
-    // ---- data ----
-    std::shared_ptr<Connection>& at(Slot slot) {
     // ---- inbound connections that the Peer defers ----
     void defer(Descriptor socket);
     bool take_deferred();
 
+    // ---- data ----
+    std::shared_ptr<Connection>& at(Slot slot) {
         return connections[static_cast<std::size_t>(slot)];
     }
 
@@ -114,10 +116,10 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
     boost::asio::steady_timer poll_timer;
     milliseconds poll_interval = limits::unacknowledged_poll_first;
     bool is_polling = false;
-    std::string problem;
-};
     std::optional<Descriptor> deferred;
     boost::asio::steady_timer deferred_timer;
+    std::string problem;
+};
 
 PeerDriver::PeerDriver(boost::asio::io_context& io,
                        Peer& peer,
@@ -162,7 +164,7 @@ void PeerDriver::look() {
 bool PeerDriver::adopt(FileDescriptor socket) {
     const std::shared_ptr<Impl> kept = impl_; // `on_turn` may destroy this driver
     Impl& self = *kept;
-    self.problem = find_transport_problem(self.config);
+    self.problem = self.find_problem();
     if (!self.problem.empty()) {
         return false;
     }
@@ -176,12 +178,12 @@ bool PeerDriver::adopt(FileDescriptor socket) {
     if (!watched) {
         return false;
     }
-    if (!self.peer.accepts_inbound()) {
-        // What ended the former connection lies before this one: handle it first.
     if (self.peer.defers_inbound()) {
         self.defer(std::move(*watched));
         return false;
     }
+    if (!self.peer.accepts_inbound()) {
+        // What ended the former connection lies before this one: handle it first.
         look();
         drain();
     }
@@ -198,7 +200,7 @@ bool PeerDriver::adopt(FileDescriptor socket) {
 
 void PeerDriver::reconfigure(NetConfig config) {
     impl_->config = std::move(config);
-    impl_->problem = find_transport_problem(impl_->config);
+    impl_->problem = impl_->find_problem();
 }
 
 void PeerDriver::set_vips(std::set<IpAddress> vips) {
@@ -244,13 +246,27 @@ void PeerDriver::Impl::execute(const Action& action) {
     }
 }
 
+/// Looked for anew with every socket: routes and key files change.
+std::string PeerDriver::Impl::find_problem() const {
+    std::string found = find_transport_problem(config);
+    if (found.empty() && peer.config().multihop == 0) {
+        found = find_gateway_problem(config);
+    }
+    return found;
+}
+
 void PeerDriver::Impl::start_connect() {
-    problem = find_transport_problem(config);
-    const ConnectAttempt::Limits times{peer.config().connect_timeout, user_timeout(peer.config())};
+    problem = find_problem();
     // The attempt belongs to this object, and no call comes after its end.
-    attempt.emplace(io, config, times, [this](ConnectAttempt::Result result) {
+    const auto done = [this](ConnectAttempt::Result result) {
         connect_answered(std::move(result));
-    });
+    };
+    if (!problem.empty()) {
+        attempt.emplace(io, problem, done);
+        return;
+    }
+    const ConnectAttempt::Limits times{peer.config().connect_timeout, user_timeout(peer.config())};
+    attempt.emplace(io, config, times, done);
 }
 
 void PeerDriver::Impl::close(const CloseAction& action) {
@@ -297,6 +313,11 @@ void PeerDriver::Impl::connect_answered(ConnectAttempt::Result result) {
 }
 
 void PeerDriver::Impl::begin(Slot slot, Descriptor socket, const Endpoints& ends) {
+    connect(slot, std::move(socket), ends);
+    on_turn();
+}
+
+void PeerDriver::Impl::connect(Slot slot, Descriptor socket, const Endpoints& ends) {
     if (at(slot)) {
         // RFC 4724 §5: a newer connection of the same peer means that this one is dead there.
         std::ignore = set_abortive_close(at(slot)->socket.native_handle());
@@ -304,11 +325,6 @@ void PeerDriver::Impl::begin(Slot slot, Descriptor socket, const Endpoints& ends
     at(slot) = std::make_shared<Connection>(std::move(socket));
     wait_for_read(slot);
     peer.connected(slot, ends, clock_now());
-    on_turn();
-}
-
-void PeerDriver::Impl::graceful_close_done() {
-    std::erase_if(closing, [](const auto& close) { return close->is_done(); });
 }
 
 /// What the router sends meanwhile waits in the kernel. It has the patience of an unanswered OPEN.
@@ -338,12 +354,12 @@ bool PeerDriver::Impl::take_deferred() {
     return true;
 }
 
-// ---- data ----
-    connect(slot, std::move(socket), ends);
+void PeerDriver::Impl::graceful_close_done() {
+    std::erase_if(closing, [](const auto& close) { return close->is_done(); });
     on_turn();
 }
 
-void PeerDriver::Impl::connect(Slot slot, Descriptor socket, const Endpoints& ends) {
+// ---- data ----
 
 void PeerDriver::Impl::wait_for_read(Slot slot) {
     const std::weak_ptr<Connection> weak_connection = at(slot);
@@ -435,6 +451,7 @@ bool PeerDriver::Impl::report_acknowledged() {
         if (!at(slot)) {
             continue;
         }
+        const bool was_wanted = peer.wants_acknowledgement(slot);
         if (const auto octets = unacknowledged_octets(at(slot)->socket.native_handle())) {
             peer.unacknowledged(slot, *octets, clock_now());
             has_ended |= was_wanted && !peer.wants_acknowledgement(slot);
@@ -470,10 +487,9 @@ void PeerDriver::Impl::poll_acknowledgements() {
 void PeerDriver::Impl::stop() {
     attempt.reset();
     connections = {};
+    deferred.reset();
+    deferred_timer.cancel();
     poll_timer.cancel();
 }
 
 } // namespace anyvip::bgp::net
-        const bool was_wanted = peer.wants_acknowledgement(slot);
-    deferred.reset();
-    deferred_timer.cancel();

@@ -56,7 +56,8 @@ class PeerDriver {
     [[nodiscard]] const NetConfig& config() const;
 
     /// Why this peer is refused on this host: no TCP-AO in the kernel, key file unreadable or
-    /// open to everybody. Looked at anew with each attempt. Empty: fine.
+    /// open to everybody, behind a gateway without `multihop`. Looked at anew with each attempt.
+    /// Empty: fine.
     [[nodiscard]] std::string transport_problem() const;
 
     /// No graceful close is under way; at a stop the owner waits for it (at most 1 s).

@@ -163,6 +163,7 @@ void Peer::unacknowledged(Slot slot, std::size_t octets, Instant now) {
     if (session.state() == SessionState::Established) {
         impl_->routes_.acknowledged(acknowledged, now);
     }
+    session.acknowledged(acknowledged, now);
 }
 
 bool Peer::wants_acknowledgement(Slot slot) const {
@@ -173,7 +174,6 @@ bool Peer::wants_acknowledgement(Slot slot) const {
 // ---- time ----
 
 std::optional<Instant> Peer::next_deadline() const {
-    session.acknowledged(acknowledged, now);
     return impl_->next_deadline();
 }
 

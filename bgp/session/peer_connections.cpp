@@ -213,11 +213,11 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
     if (ending.was == SessionState::Established) {
         ++resets_;
         backoff_.was_established(now - established_at_);
+        may_be_starting_ = true;
         routes_.end();
         asks_for_routes_ = {};
         if (reception_.end()) {
             diagnostics_.event(PathsChanged{});
-        may_be_starting_ = true;
         }
     }
     if (!is_redundant) {

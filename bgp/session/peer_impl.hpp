@@ -132,10 +132,10 @@ struct Peer::Impl final : SessionHost {
     std::optional<Instant> idle_hold_; ///< the outgoing connection is not tried before
     ConnectPause connect_pause_;
     Backoff backoff_;
+    bool may_be_starting_ = true; ///< the router, as far as we have seen: see `pause_after`
     std::optional<Instant> without_capabilities_until_;
 
     Routes routes_;
-    bool may_be_starting_ = true; ///< the router, as far as we have seen: see `pause_after`
     std::array<bool, 2> asks_for_routes_{}; ///< by Family: send ROUTE-REFRESH with the next flush
     Reception reception_;
     Diagnostics diagnostics_;

@@ -40,13 +40,13 @@ class Network:
         for number in range(routers + 1):  # number 0 is nobody's peer
             lines.append(f"address add {router_address(number)}/16 dev r0")
             lines.append(f"address add {router_address(number, True)}/64 dev r0 nodad")
-        _ip(lines)
+        ip(lines)
 
     def add_node(self, number):
         """A namespace with a cable to the router; returns its descriptor."""
         _checked(_libc.unshare(CLONE_NEWNET), "unshare")
         inside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        _ip([
+        ip([
             "link set lo up",
             f"link add n0 address 02:00:00:00:01:{number:02x} type veth peer name r{number} "
             f"netns /proc/{os.getpid()}/fd/{self._router}",
@@ -56,7 +56,7 @@ class Network:
             "link set n0 addrgenmode none up",
         ])
         _checked(_libc.setns(self._router, CLONE_NEWNET), "setns")
-        _ip([f"link set r{number} master r0 up"])
+        ip([f"link set r{number} master r0 up"])
         return inside
 
     def listen(self, address, port=179, prepare=None):
@@ -73,11 +73,17 @@ class Network:
         return socket.socket(family, socket.SOCK_STREAM)
 
 
-def _ip(lines):
-    process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE, text=True)
+def ip(lines, namespace=None):
+    """Commands of ip(8), in the namespace of the router or of a node."""
+    process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE, text=True,
+                               preexec_fn=namespace and (lambda: _enter(namespace)))
     process.communicate("\n".join(lines) + "\n")
     if process.returncode != 0:
         raise OSError(f"ip: exit {process.returncode}")
+
+
+def _enter(namespace):
+    _checked(_libc.setns(namespace, CLONE_NEWNET), "setns")
 
 
 def start(namespace, argv, **options):

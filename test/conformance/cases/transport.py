@@ -9,6 +9,7 @@ import time
 from .. import octets
 from ..catalogue import NodeKind, case, rows
 from ..connection import require
+from ..network import ip, router_address
 
 TCP_MD5SIG, IP_TTL, IP_MINTTL, IPV6_UNICAST_HOPS, IPV6_MINHOPCOUNT = 14, 2, 21, 16, 73
 
@@ -151,7 +152,6 @@ def gtsm_ipv6_outbound_far(stage):
 MIXED = NodeKind("mixed")
 
 
-@case("RFC 5082 §3: beside a peer without ttl_security one with it takes TTL 255 alone",
 def far_then_near(stage, far, near):
     """All a router would send, before the daemon has seen the connection: nothing comes of it."""
     burst = stage.open_message() + octets.KEEPALIVE_MESSAGE
@@ -164,6 +164,7 @@ def far_then_near(stage, far, near):
     stage.established(stage.dial(near))
 
 
+@case("RFC 5082 §3: beside a peer without ttl_security one with it takes TTL 255 alone",
       kind=MIXED, peer={"ttl_security": 1})
 def gtsm_beside(stage):
     far_then_near(stage, ttl(254), ttl(255))
@@ -186,13 +187,13 @@ def any_ttl(stage):
     stage.established(stage.dial(ttl(7)))
 
 
-@rows([
 @case("RFC 5082 §3: beside a peer with ttl_security one without it takes any hop limit",
       kind=MIXED, ipv6=True)
 def any_hop_limit(stage):
     stage.established(stage.dial(hop_limit(7)))
 
 
+@rows([
     ("RFC 5082 §3: what we send on our own connection has TTL 255", True),
     ("RFC 5082 §3: what we send on an inbound connection has TTL 255", False),
 ], dials=True)
@@ -210,6 +211,52 @@ def own_ttl(stage, we_called):
 def own_hop_limit(stage):
     strict = lambda sock: sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, 255)
     stage.established(stage.dial(strict))
+
+
+FAR = {False: "10.77.0.1", True: "fd00:77::1"}
+
+
+def behind_gateway(stage, ipv6):
+    """The router has the address FAR too; the node reaches it through a gateway."""
+    far, gateway = FAR[ipv6], router_address(0, ipv6)
+    ip([f"address replace {far}/{'128 dev r0 nodad' if ipv6 else '32 dev r0'}"])
+    ip([f"route replace {far} via {gateway}"], stage.node.namespace)
+    return far, gateway
+
+
+def stays_away(stage, ipv6):
+    far, gateway = behind_gateway(stage, ipv6)
+    with stage.network.listen(far) as stage.listener:
+        stage.expect_no_attempt(1.5)
+        text = f"{far} is reached through {gateway}, not on a connected subnet: set multihop"
+        require(last_failure(stage) == f"connection failed: {text}", last_failure(stage))
+        connection = stage.dial(source=far)
+        connection.expect_end()
+        # Asked again at each attempt.
+        ip([f"route del {far}", f"route add {far} dev n0"], stage.node.namespace)
+        stage.established(stage.accept())
+
+
+@case("multihop = 0: a router behind a gateway is neither called nor heard, and the problem is shown",
+      kind=NodeKind("near", shared=False), peer={"address": FAR[False]}, dials=True)
+def gateway(stage):
+    stays_away(stage, False)
+
+
+@case("multihop = 0: the same over IPv6", kind=NodeKind("near", shared=False),
+      peer={"address": FAR[True]}, dials=True, ipv6=True)
+def gateway_ipv6(stage):
+    stays_away(stage, True)
+
+
+@case("multihop = 2: a router behind a gateway is called and heard",
+      kind=NodeKind("far", shared=False), peer={"address": "10.78.0.1", "multihop": 2}, dials=True)
+def multihop(stage):
+    ip(["address replace 10.78.0.1/32 dev lo"])
+    ip([f"route replace 10.78.0.1 via {router_address(0)}"], stage.node.namespace)
+    with stage.network.listen("10.78.0.1") as stage.listener:
+        stage.established(stage.accept()).close()
+    stage.established(stage.dial(source="10.78.0.1"))
 
 
 @case("A session over IPv6 comes up from both sides", ipv6=True, dials=True)
