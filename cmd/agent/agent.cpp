@@ -208,8 +208,8 @@ void Agent::stop(Now now) {
     impl_->stop(now.monotonic);
 }
 
-void Agent::reload(Config config, Now now) {
-    impl_->reload(std::move(config), now);
+void Agent::reload(Config config, Now now, std::string_view exception) {
+    impl_->reload(std::move(config), now, exception);
 }
 
 void Agent::settle(Now now) {

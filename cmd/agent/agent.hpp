@@ -283,9 +283,11 @@ class Agent {
     void peer_gone(std::string_view peer);
     /// Graceful stop; a second call stops at once. `Stopped` is the answer.
     void stop(Now now);
-    /// Applies the difference; `describe` lists it for `--dry-run` without doing it.
-    void reload(Config config, Now now);
-    [[nodiscard]] std::vector<std::string> describe_reload(const Config& config) const;
+    /// Applies the difference; `describe` lists it for `--dry-run` without doing it. A router ID
+    /// that the file leaves to the host is nullopt. `exception`: what of the file the shell could
+    /// not apply, which `config` does not contain then.
+    void reload(Config config, Now now, std::string_view exception = {});
+    [[nodiscard]] std::vector<std::string> describe_reload(Config config) const;
 
     /// Decides, sets wanted routes and addresses, flushes the peers. Idempotent.
     void settle(Now now);

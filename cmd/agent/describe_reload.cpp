@@ -1,14 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a reload would do, one line for each thing, without doing it.
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "cmd/agent/exposure.hpp"
 #include "cmd/agent/impl.hpp"
 
 namespace anyvip::cmd {
 
 namespace {
 
-[[nodiscard]] std::string joined(const std::vector<std::string>& items) {
+using Lines = std::vector<std::string>;
+
+/// Those places of the old list that nothing in the new one has come from.
+[[nodiscard]] std::vector<bool> is_gone(const Predecessors& places, std::size_t count) {
+    std::vector<bool> gone(count, true);
+    for (const std::optional<std::size_t> place : places) {
+        if (place) {
+            gone[*place] = false;
+        }
+    }
+    return gone;
+}
+
+void describe_peer(const PeerEntry& old, const PeerEntry& entry, Lines& lines) {
+    const std::string& name = entry.session.name;
+    if (old.session.name != name) {
+        lines.push_back("peer " + old.session.name + ": renamed to " + name);
+    }
+    if (old.default_route != entry.default_route) {
+        lines.push_back("peer " + name + ": its default route is " +
+                        (entry.default_route ? "installed" : "no longer used"));
+    }
+    const std::vector<std::string> keys = reset_keys(old, entry);
+    if (!keys.empty()) {
+        lines.push_back("peer " + name + ": its session is reset, because of: " + joined(keys));
+    } else if (old != entry && old.session.name == name) {
+        lines.push_back("peer " + name + ": changed without a reset");
+    }
+}
+
+void describe_peers(const Config& before, const Config& after, Lines& lines) {
+    const Predecessors places = predecessors(pointers_to(before.peers), after.peers);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i]) {
+            describe_peer(before.peers[*places[i]], after.peers[i], lines);
+        } else {
+            lines.push_back("peer " + after.peers[i].session.name + ": added");
+        }
+    }
+    const std::vector<bool> gone = is_gone(places, before.peers.size());
+    for (std::size_t i = 0; i < gone.size(); ++i) {
+        if (gone[i]) {
+            lines.push_back("peer " + before.peers[i].session.name + ": removed, its session ends");
+        }
+    }
+}
+
+void describe_checks(const Config& before, const Config& after, Lines& lines) {
+    const auto renamed = renamed_checks(before.checks, after.checks);
+    std::set<std::string_view> kept;
+    for (const health::CheckConfig& check : after.checks) {
+        kept.insert(check.name);
+        const auto old = std::ranges::find(before.checks, check.name, &health::CheckConfig::name);
+        if (const auto alias = renamed.find(check.name); alias != renamed.end()) {
+            kept.insert(alias->second);
+            lines.push_back("check " + alias->second + ": renamed to " + check.name);
+        } else if (old == before.checks.end()) {
+            lines.push_back("check " + check.name + ": added");
+        } else if (*old != check) {
+            lines.push_back("check " + check.name + ": changed, keeps its verdict");
+        }
+    }
+    for (const health::CheckConfig& check : before.checks) {
+        if (!kept.contains(check.name)) {
+            lines.push_back("check " + check.name + ": removed");
+        }
+    }
+}
+
+/// Whether the routes change that are announced now. Of one that is not nothing is sent.
+[[nodiscard]] bool
+is_announced_again(const VipRecord& record, const vip::VipConfig& a, const vip::VipConfig& b) {
+    const vip::RouteMode mode = record.decision.mode;
+    return is_routed(record.decision) &&
+           (vip::make_intent(a, mode, {}) != vip::make_intent(b, mode, {}) ||
+            a.bandwidth_bits_per_second != b.bandwidth_bits_per_second);
+}
+
+void describe_vip(const VipRecord& record, const vip::VipConfig& vip, Lines& lines) {
+    const vip::VipConfig& old = record.config;
+    const std::string label = "vip " + vip.name + ": ";
+    if (old.name != vip.name) {
+        lines.push_back("vip " + old.name + ": renamed to " + vip.name);
+    }
+    for (const Prefix& prefix : old.addresses) {
+        if (std::ranges::find(vip.addresses, prefix) == vip.addresses.end()) {
+            lines.push_back(label + to_string(prefix) + " is withdrawn" +
+                            (old.address_policy == vip::AddressPolicy::External
+                                 ? ""
+                                 : ", then taken off if it is ours"));
+        }
+    }
+    for (const Prefix& prefix : vip.addresses) {
+        if (std::ranges::find(old.addresses, prefix) == old.addresses.end()) {
+            lines.push_back(label + to_string(prefix) + " is added");
+        }
+    }
+    if (is_announced_again(record, old, vip)) {
+        lines.push_back(label + "announced again with other attributes");
+    } else if (old != vip && old.name == vip.name && old.addresses == vip.addresses) {
+        lines.push_back(label + "changed");
+    }
+}
+
+void describe_removal(const vip::VipConfig& vip, Lines& lines) {
+    lines.push_back("vip " + vip.name + ": removed: withdrawn" +
+                    (vip.address_policy == vip::AddressPolicy::External
+                         ? ""
+                         : ", then those of its addresses that are ours are taken off"));
+}
+
+} // namespace
+
+std::string joined(const std::vector<std::string>& items) {
     std::string text;
     for (const std::string& item : items) {
         text += (text.empty() ? "" : ", ") + item;
@@ -16,152 +132,53 @@ namespace {
     return text;
 }
 
-void describe_peers(const Config& before, const Config& after, std::vector<std::string>& lines) {
-    const auto find = [](const Config& config, const PeerEntry& entry) {
-        auto found = std::ranges::find_if(config.peers, [&](const PeerEntry& other) {
-            return other.session.name == entry.session.name;
-        });
-        return found != config.peers.end()
-                   ? found
-                   : std::ranges::find_if(config.peers, [&](const PeerEntry& other) {
-                         return is_same_router(entry, other);
-                     });
+std::vector<std::string> keep_until_next_start(const Config& running, Config& next) {
+    Lines lines;
+    std::vector<std::string> keys;
+    const auto keep = [&](const auto& value, auto& changed, const char* key) {
+        if (changed != value) {
+            keys.emplace_back(key);
+            changed = value;
+        }
     };
-    for (const PeerEntry& entry : after.peers) {
-        const std::string& name = entry.session.name;
-        const auto old = find(before, entry);
-        if (old == before.peers.end()) {
-            lines.push_back("peer " + name + ": added");
-            continue;
-        }
-        if (old->session.name != name) {
-            lines.push_back("peer " + old->session.name + ": renamed to " + name);
-        }
-        if (old->default_route != entry.default_route) {
-            lines.push_back("peer " + name + ": its default route is " +
-                            (entry.default_route ? "installed" : "no longer used"));
-        }
-        const std::vector<std::string> keys = reset_keys(*old, entry);
+    const auto tell = [&](const std::string& section) {
         if (!keys.empty()) {
-            lines.push_back("peer " + name + ": its session is reset, because of: " + joined(keys));
-        } else if (*old != entry && old->session.name == name) {
-            lines.push_back("peer " + name + ": changed without a reset");
-        }
-    }
-    for (const PeerEntry& entry : before.peers) {
-        if (find(after, entry) == after.peers.end()) {
-            lines.push_back("peer " + entry.session.name + ": removed, its session ends");
-        }
-    }
-}
-
-void describe_checks(const Config& before, const Config& after, std::vector<std::string>& lines) {
-    for (const health::CheckConfig& check : after.checks) {
-        const auto old = std::ranges::find(before.checks, check.name, &health::CheckConfig::name);
-        if (old == before.checks.end()) {
-            lines.push_back("check " + check.name + ": added");
-        } else if (*old != check) {
-            lines.push_back("check " + check.name + ": changed, keeps its verdict");
-        }
-    }
-    for (const health::CheckConfig& check : before.checks) {
-        if (std::ranges::find(after.checks, check.name, &health::CheckConfig::name) ==
-            after.checks.end()) {
-            lines.push_back("check " + check.name + ": removed");
-        }
-    }
-}
-
-/// Whether the routes themselves change, or only how the VIP is judged.
-[[nodiscard]] bool has_other_attributes(const vip::VipConfig& a, const vip::VipConfig& b) {
-    return vip::make_intent(a, vip::RouteMode::Normal, {}) !=
-               vip::make_intent(b, vip::RouteMode::Normal, {}) ||
-           vip::make_intent(a, vip::RouteMode::Backup, {}) !=
-               vip::make_intent(b, vip::RouteMode::Backup, {}) ||
-           a.bandwidth_bits_per_second != b.bandwidth_bits_per_second;
-}
-
-void describe_vips(const Config& before, const Config& after, std::vector<std::string>& lines) {
-    for (const vip::VipConfig& vip : after.vips) {
-        const auto by_name = std::ranges::find(before.vips, vip.name, &vip::VipConfig::name);
-        const auto old =
-            by_name != before.vips.end()
-                ? by_name
-                : std::ranges::find_if(before.vips, [&](const vip::VipConfig& old_vip) {
-                      return has_same_addresses(old_vip, vip);
-                  });
-        if (old == before.vips.end()) {
-            lines.push_back("vip " + vip.name + ": added, announced once its checks are up");
-            continue;
-        }
-        if (old->name != vip.name) {
-            lines.push_back("vip " + old->name + ": renamed to " + vip.name);
-        }
-        for (const Prefix& prefix : old->addresses) {
-            if (std::ranges::find(vip.addresses, prefix) == vip.addresses.end()) {
-                lines.push_back("vip " + vip.name + ": " + to_string(prefix) +
-                                " is withdrawn, then taken off");
-            }
-        }
-        for (const Prefix& prefix : vip.addresses) {
-            if (std::ranges::find(old->addresses, prefix) == old->addresses.end()) {
-                lines.push_back("vip " + vip.name + ": " + to_string(prefix) + " is added");
-            }
-        }
-        if (has_other_attributes(*old, vip)) {
-            lines.push_back("vip " + vip.name + ": announced again with other attributes");
-        } else if (*old != vip && old->name == vip.name && old->addresses == vip.addresses) {
-            lines.push_back("vip " + vip.name + ": changed");
-        }
-    }
-    for (const vip::VipConfig& vip : before.vips) {
-        const bool is_kept =
-            std::ranges::find(after.vips, vip.name, &vip::VipConfig::name) != after.vips.end() ||
-            std::ranges::any_of(after.vips, [&](const vip::VipConfig& next) {
-                return has_same_addresses(next, vip);
-            });
-        if (!is_kept) {
-            lines.push_back("vip " + vip.name + ": withdrawn, then its addresses are taken off");
-        }
-    }
-}
-
-void describe_daemon(DaemonConfig before,
-                     const DaemonConfig& after,
-                     std::vector<std::string>& lines) {
-    std::vector<std::string> late;
-    const auto take = [&](std::string DaemonConfig::* key, std::string_view name) {
-        if (before.*key != after.*key) {
-            late.emplace_back(name);
-            before.*key = after.*key;
+            lines.push_back(section + ' ' + joined(std::exchange(keys, {})) +
+                            ": takes effect at the next start");
         }
     };
-    take(&DaemonConfig::control, "control");
-    take(&DaemonConfig::http, "http");
-    take(&DaemonConfig::state_dir, "state_dir");
-    if (!late.empty()) {
-        lines.push_back("daemon " + joined(late) + ": takes effect at the next start");
+    // Who we are cannot change while sessions know us by it.
+    keep(running.node.asn, next.node.asn, "asn");
+    if (!next.node.router_id) { // derived, by the next start anew
+        next.node.router_id = running.node.router_id;
     }
-    if (before != after) {
-        lines.emplace_back("daemon: changed");
-    }
+    keep(running.node.router_id, next.node.router_id, "router_id");
+    tell("node");
+    // Nor can what is open already.
+    keep(running.daemon.control, next.daemon.control, "control");
+    keep(running.daemon.state_dir, next.daemon.state_dir, "state_dir");
+    tell("daemon");
+    return lines;
 }
 
-} // namespace
-
-std::vector<std::string> Agent::describe_reload(const Config& config) const {
+std::vector<std::string> Agent::describe_reload(Config config) const {
     const Config& before = impl_->config;
-    std::vector<std::string> lines;
-    if (config.node.asn != before.node.asn) {
-        lines.emplace_back("node asn: takes effect at the next start");
-    }
-    if (config.node.router_id && config.node.router_id != before.node.router_id) {
-        lines.emplace_back("node router_id: takes effect at the next start");
+    Lines lines = keep_until_next_start(before, config);
+    if (config.node.name != before.node.name) {
+        lines.push_back("node " + before.node.name + ": renamed to " + config.node.name);
     }
     describe_peers(before, config, lines);
     describe_checks(before, config, lines);
-    describe_vips(before, config, lines);
-    describe_daemon(before.daemon, config.daemon, lines);
+    impl_->describe_vips(config, lines);
+    if (config.daemon.http != before.daemon.http) {
+        lines.push_back("daemon http: " + (config.daemon.http.empty()
+                                               ? "switched off"
+                                               : "moves to " + config.daemon.http));
+        config.daemon.http = before.daemon.http;
+    }
+    if (config.daemon != before.daemon) {
+        lines.emplace_back("daemon: changed");
+    }
     if (config.drain != before.drain) {
         lines.emplace_back("drain: changed");
     }
@@ -169,6 +186,31 @@ std::vector<std::string> Agent::describe_reload(const Config& config) const {
         lines.emplace_back("hooks: changed");
     }
     return lines;
+}
+
+void Agent::Impl::describe_vips(const Config& after, std::vector<std::string>& lines) const {
+    std::vector<const vip::VipConfig*> before;
+    before.reserve(order.size());
+    for (const VipRecord* record : order) {
+        before.push_back(&record->config);
+    }
+    const Predecessors places = predecessors(before, after.vips);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const vip::VipConfig& vip = after.vips[i];
+        if (places[i]) {
+            describe_vip(*order[*places[i]], vip, lines);
+        } else {
+            lines.push_back("vip " + vip.name +
+                            (holder_of(vip, drains) ? ": added, drained"
+                                                    : ": added, announced once its checks are up"));
+        }
+    }
+    const std::vector<bool> gone = is_gone(places, before.size());
+    for (std::size_t i = 0; i < gone.size(); ++i) {
+        if (gone[i]) {
+            describe_removal(*before[i], lines);
+        }
+    }
 }
 
 } // namespace anyvip::cmd

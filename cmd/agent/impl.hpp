@@ -21,6 +21,7 @@
 #include "cmd/agent/keep_last.hpp"
 #include "cmd/agent/outbox.hpp"
 #include "cmd/agent/peer_set.hpp"
+#include "cmd/agent/predecessors.hpp"
 #include "cmd/agent/vip_record.hpp"
 
 namespace anyvip::cmd {
@@ -61,8 +62,11 @@ struct Succession {
     bool is_new = false;
 };
 
-/// Whatever their order; by that a VIP with another name is the same.
-[[nodiscard]] bool has_same_addresses(const vip::VipConfig& a, const vip::VipConfig& b);
+/// "a, b, c"
+[[nodiscard]] std::string joined(const std::vector<std::string>& items);
+/// Gives the keys that need a restart the values that they have; a sentence for each section that
+/// would have changed some.
+[[nodiscard]] std::vector<std::string> keep_until_next_start(const Config& running, Config& next);
 
 using VipHolds = std::map<std::string, vip::DrainState::VipHold>;
 
@@ -178,7 +182,7 @@ struct Agent::Impl {
     void advance_stop(Instant now);
 
     // ---- reload.cpp ----
-    void reload(Config next, Now now);
+    void reload(Config next, Now now, std::string_view exception);
     [[nodiscard]] health::State verdict_before(const vip::VipConfig& next) const;
     void configure_checks(const std::map<std::string, std::string>& renamed, Instant now);
     void configure_vips(const std::map<std::string, std::string>& renamed_checks, Instant now);
@@ -188,6 +192,9 @@ struct Agent::Impl {
     void bind(VipRecord& record, Instant now);
     void remove_vip(VipRecord& record, Instant now);
     void withdraw(const Prefix& prefix);
+
+    // ---- describe_reload.cpp ----
+    void describe_vips(const Config& after, std::vector<std::string>& lines) const;
 
     // ---- drain_reload.cpp: holds follow what they hold ----
     void rename_holds(const std::string& from, const std::string& to);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cmd/agent/peer_set.hpp"
+#include "cmd/agent/predecessors.hpp"
 
 namespace anyvip::cmd {
 
@@ -14,11 +15,6 @@ using namespace std::chrono_literals;
 constexpr auto reset_patience = 30s;
 
 } // namespace
-
-bool is_same_router(const PeerEntry& a, const PeerEntry& b) {
-    return a.address == b.address && a.scope == b.scope && a.interface == b.interface &&
-           a.port == b.port;
-}
 
 std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after) {
     std::vector<std::string> keys = bgp::Peer::needs_reset(before.session, after.session);
@@ -54,25 +50,16 @@ void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
     has_node_mark_ = config.daemon.node_mark;
     const bool is_first = last_id_ == 0;
     std::vector<std::unique_ptr<PeerRecord>> before = std::exchange(peers_, {});
-    const auto take = [&](const auto& matches) {
-        const auto found = std::ranges::find_if(
-            before, [&](const auto& record) { return record && matches(record->entry); });
-        return found == before.end() ? nullptr : std::exchange(*found, nullptr);
-    };
-    std::vector<std::unique_ptr<PeerRecord>> kept(config.peers.size());
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-        kept[i] = take([&](const PeerEntry& entry) {
-            return entry.session.name == config.peers[i].session.name;
-        });
+    std::vector<const PeerEntry*> entries;
+    entries.reserve(before.size());
+    for (const auto& record : before) {
+        entries.push_back(&record->entry);
     }
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-        if (!kept[i]) {
-            kept[i] = take(
-                [&](const PeerEntry& entry) { return is_same_router(entry, config.peers[i]); });
-        }
-        if (kept[i]) {
-            reconfigure(*kept[i], config.peers[i], now);
-            peers_.push_back(std::move(kept[i]));
+    const Predecessors places = predecessors(entries, config.peers);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i]) {
+            peers_.push_back(std::move(before[*places[i]]));
+            reconfigure(*peers_.back(), config.peers[i], now);
             continue;
         }
         const std::uint64_t seed = seed_ + ++last_id_;

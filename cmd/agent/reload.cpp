@@ -13,29 +13,6 @@ namespace {
     return std::ranges::find(config.checks, check) != config.checks.end();
 }
 
-/// New names of checks that are otherwise what they were.
-[[nodiscard]] std::map<std::string, std::string> renamed_checks(const Config& before,
-                                                                const Config& after) {
-    const auto has = [](const Config& config, const std::string& name) {
-        return std::ranges::find(config.checks, name, &health::CheckConfig::name) !=
-               config.checks.end();
-    };
-    std::map<std::string, std::string> renamed;
-    for (const health::CheckConfig& check : after.checks) {
-        if (has(before, check.name)) {
-            continue;
-        }
-        for (health::CheckConfig old : before.checks) {
-            const std::string old_name = std::exchange(old.name, check.name);
-            if (old == check && !has(after, old_name)) {
-                renamed.emplace(check.name, old_name);
-                break;
-            }
-        }
-    }
-    return renamed;
-}
-
 [[nodiscard]] std::optional<health::Verdict> adopted_from(const std::set<health::State>& verdicts) {
     if (verdicts.size() != 1 || *verdicts.begin() == health::State::Unknown) {
         return std::nullopt;
@@ -58,29 +35,25 @@ namespace {
 
 } // namespace
 
-bool has_same_addresses(const vip::VipConfig& a, const vip::VipConfig& b) {
-    return std::ranges::is_permutation(a.addresses, b.addresses);
-}
-
-void Agent::Impl::reload(Config next, Now now) {
+void Agent::Impl::reload(Config next, Now now, std::string_view exception) {
     if (stopping != Stop::None) {
         return;
     }
     ++reload_count;
-    // Who we are cannot change while sessions know us by it.
-    next.node.asn = config.node.asn;
-    next.node.router_id = config.node.router_id;
-    // Nor can what is open already.
-    next.daemon.control = config.daemon.control;
-    next.daemon.http = config.daemon.http;
-    next.daemon.state_dir = config.daemon.state_dir;
-    const auto renamed = renamed_checks(config, next);
-    for (const PeerEntry& entry : next.peers) {
-        for (const PeerEntry& old : config.peers) {
-            const std::string& name = entry.session.name;
-            if (is_same_router(entry, old) && old.session.name != name &&
-                peers.find(name) == nullptr) {
-                rename_holds(old.session.name, name);
+    std::string outcome = "the new configuration is in force";
+    for (const std::string& late : keep_until_next_start(config, next)) {
+        outcome += "; " + late;
+    }
+    if (!exception.empty()) {
+        outcome.append("; ").append(exception);
+    }
+    const auto renamed = renamed_checks(config.checks, next.checks);
+    const Predecessors places = predecessors(pointers_to(config.peers), next.peers);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i]) {
+            const std::string& old_name = config.peers[*places[i]].session.name;
+            if (old_name != next.peers[i].session.name) {
+                rename_holds(old_name, next.peers[i].session.name);
             }
         }
     }
@@ -88,8 +61,7 @@ void Agent::Impl::reload(Config next, Now now) {
     peers.replace(config, speaker(), now.monotonic);
     configure_checks(renamed, now.monotonic);
     configure_vips(renamed, now.monotonic);
-    outbox.event(
-        now.monotonic, "config.reloaded", config.node.name, "the new configuration is in force");
+    outbox.event(now.monotonic, "config.reloaded", config.node.name, outcome);
 }
 
 // Unknown: a VIP that was not there, or had none yet.
@@ -142,24 +114,15 @@ void Agent::Impl::configure_checks(const std::map<std::string, std::string>& ren
 void Agent::Impl::configure_vips(const std::map<std::string, std::string>& renamed_checks,
                                  Instant now) {
     std::vector<VipRecord*> before = std::exchange(order, {});
-    const auto take = [&](const auto& matches) -> VipRecord* {
-        const auto found = std::ranges::find_if(
-            before, [&](const VipRecord* record) { return record && matches(*record); });
-        return found == before.end() ? nullptr : std::exchange(*found, nullptr);
-    };
+    std::vector<const vip::VipConfig*> configs;
+    configs.reserve(before.size());
+    for (const VipRecord* record : before) {
+        configs.push_back(&record->config);
+    }
     std::vector<VipRecord*> kept;
     kept.reserve(config.vips.size());
-    for (const vip::VipConfig& next : config.vips) {
-        kept.push_back(
-            take([&](const VipRecord& record) { return record.config.name == next.name; }));
-    }
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-        const vip::VipConfig& next = config.vips[i];
-        if (kept[i] == nullptr) {
-            // A VIP renamed with the same addresses is the same VIP.
-            kept[i] = take(
-                [&](const VipRecord& record) { return has_same_addresses(record.config, next); });
-        }
+    for (const std::optional<std::size_t> place : predecessors(configs, config.vips)) {
+        kept.push_back(place ? std::exchange(before[*place], nullptr) : nullptr);
     }
     for (VipRecord* record : before) {
         if (record != nullptr) {

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,9 +46,12 @@ class Host {
 [[nodiscard]] const Host& real_host();
 
 /// Reads the whole text and reports every problem, sorted by position; only a TOML syntax error
-/// ends the reading early. Secret files are looked at, but not read.
+/// ends the reading early. Secret files are looked at, but not read. `router_id_in_use`: of the
+/// running daemon, at a reload; whatever the text says, it is no VIP.
 [[nodiscard]] std::expected<Config, std::vector<Problem>>
-parse_config(std::string_view text, const Host& host = real_host());
+parse_config(std::string_view text,
+             const Host& host = real_host(),
+             std::optional<bgp::RouterId> router_id_in_use = {});
 
 /// The text of a file of at most 16 MiB.
 [[nodiscard]] std::expected<std::string, std::vector<Problem>>

@@ -13,8 +13,11 @@ namespace {
 
 class FileReader {
   public:
-    FileReader(ReadContext& context, const Table& root)
-        : context_(context), reader_(context, "the file", {}, root) {}
+    FileReader(ReadContext& context,
+               const Table& root,
+               std::optional<bgp::RouterId> router_id_in_use)
+        : context_(context), reader_(context, "the file", {}, root),
+          router_id_in_use_(router_id_in_use) {}
 
     [[nodiscard]] Config read() {
         if (const auto node = table("node", /*is_required=*/true)) {
@@ -51,6 +54,7 @@ class FileReader {
 
     ReadContext& context_;
     TableReader reader_;
+    std::optional<bgp::RouterId> router_id_in_use_;
     Config config_;
     const Table* defaults_ = nullptr;
     AddressUses used_;
@@ -196,8 +200,10 @@ void FileReader::checks() {
 }
 
 void FileReader::vips() {
-    if (config_.node.router_id) {
-        used_.emplace(Prefix::host(IpAddress::v4(config_.node.router_id->value)), "the router_id");
+    for (const auto& router_id : {config_.node.router_id, router_id_in_use_}) {
+        if (router_id) {
+            used_.emplace(Prefix::host(IpAddress::v4(router_id->value)), "the router_id");
+        }
     }
     if (const auto section = template_of("vip")) {
         static_cast<void>(read_vip(context_, *section, config_, used_));
@@ -211,13 +217,14 @@ void FileReader::vips() {
 
 } // namespace
 
-std::expected<Config, std::vector<Problem>> parse_config(std::string_view text, const Host& host) {
+std::expected<Config, std::vector<Problem>> parse_config(
+    std::string_view text, const Host& host, std::optional<bgp::RouterId> router_id_in_use) {
     const auto root = read_toml(text);
     if (!root) {
         return std::unexpected(std::vector{root.error()});
     }
     ReadContext context{.host = host, .problems = {}, .known_keys = {}};
-    Config config = FileReader(context, *root).read();
+    Config config = FileReader(context, *root, router_id_in_use).read();
     if (context.problems.empty()) {
         return config;
     }

@@ -41,12 +41,14 @@ std::optional<bgp::RouterId> derive_router_id(const Config& config) {
 
 } // namespace
 
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : std::string();
+}
+
 std::string complete_identity(Config& config) {
     if (config.node.name.empty()) {
-        std::array<char, 256> name{};
-        if (::gethostname(name.data(), name.size() - 1) == 0) {
-            config.node.name = name.data();
-        }
+        config.node.name = host_name();
     }
     if (!config.node.router_id) {
         config.node.router_id = derive_router_id(config);

@@ -224,18 +224,23 @@ std::string Runtime::open_api(const ApiHandedOver& inherited) {
     if (config_.daemon.http.empty()) {
         return {};
     }
-    public_listener_ = serve_tcp(
-        io_,
-        config_.daemon.http,
-        [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
-            control_->handle_public(request, std::move(responder));
-        },
-        inherited.http,
-        error);
+    public_listener_ = listen_publicly(config_.daemon.http, inherited.http, error);
     if (error) {
         return "cannot listen on daemon.http " + config_.daemon.http + ": " + error.message();
     }
     return {};
+}
+
+std::unique_ptr<HttpServer>
+Runtime::listen_publicly(const std::string& endpoint, int inherited, std::error_code& error) {
+    return serve_tcp(
+        io_,
+        endpoint,
+        [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
+            control_->handle_public(request, std::move(responder));
+        },
+        inherited,
+        error);
 }
 
 // What follows the configuration beside the agent: at the start and after a reload.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,9 @@ class Runtime {
     UpgradeHost upgrade_host();
     void make_state_directory();
     std::string open_api(const ApiHandedOver& inherited);
+    std::unique_ptr<HttpServer>
+    listen_publicly(const std::string& endpoint, int inherited, std::error_code& error);
+    std::string move_public_listener(std::string& endpoint);
     void apply_to_watchers();
     void tell_drain_file();
     void watch_signals();
@@ -79,6 +83,7 @@ class Runtime {
     void update_service_status();
     ReloadOutcome reload(bool is_dry_run);
     ReloadOutcome load_and_apply(bool is_dry_run);
+    void log_changes(const std::vector<std::string>& changes);
     void configure_log();
     void warn_of_exposure();
     void finish();

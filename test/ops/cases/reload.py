@@ -200,11 +200,43 @@ def log_level(stage):
 
 @case("keys that need a restart are named by the reload")
 def restart_keys(stage):
-    stage.daemon["http"] = "127.0.0.1:9180"
+    control, state = stage.daemon["control"], stage.daemon["state_dir"]
     stage.daemon["control"] += "2"
+    stage.daemon["state_dir"] += "2"
     stage.write()
-    changes = stage.json("reload", "--dry-run")["changes"]
-    expect(changes, ["daemon control, http: takes effect at the next start"], "changes")
+    late = "daemon control, state_dir: takes effect at the next start"
+    expect(stage.json("reload", "--dry-run")["changes"], [late], "changes")
+    stage.signal(signal.SIGHUP)
+    stage.wait("the reload", lambda: "the new configuration is in force" in stage.log())
+    expect_in(f"reload: {late}", stage.log(), "log")
+    expect_in(f"the new configuration is in force; {late}", stage.log(), "event")
+    stage.daemon["control"], stage.daemon["state_dir"] = control, state
+
+
+@case("the TCP listener moves at a reload, and stays where it was when it cannot")
+def http_moves(stage):
+    old = stage.daemon["http"]
+    host, _, port = old.rpartition(":")
+    stage.daemon["http"] = f"{host}:{int(port) + 1}"
+    stage.write()
+    moves = [f"daemon http: moves to {stage.daemon['http']}"]
+    expect(stage.json("reload", "--dry-run")["changes"], moves, "--dry-run")
+    expect(stage.json("reload")["changes"], moves, "changes")
+    expect(stage.json("reload")["changes"], [], "once more")
+    stage.daemon["http"] = "192.0.2.1:9179"
+    stage.write()
+    (problem,) = stage.json("reload")["changes"]
+    expect_in("daemon http: cannot listen on 192.0.2.1:9179", problem, "changes")
+    expect_in(problem, stage.log(), "log")
+    # Wider by the same port: the old one is in its way.
+    stage.daemon["http"] = f"0.0.0.0:{int(port) + 1}"
+    stage.write()
+    expect(stage.json("reload")["changes"], [f"daemon http: moves to {stage.daemon['http']}"],
+           "to all addresses")  # fmt: skip
+    stage.daemon["http"] = old
+    stage.write()
+    stage.cli("reload", code=0)
+    expect(stage.metric("anyvip_config_last_reload_successful"), 1, "metric")
 
 
 @case("a drain is neither ended nor begun anew by a reload", drain={"gshut": "1s"})

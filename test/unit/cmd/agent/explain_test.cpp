@@ -92,16 +92,4 @@ TEST_CASE("only `vip` has the conditions, and each prefix tells whether it is an
     CHECK(stage.agent().count_vips(vip::VipState::Announced) == 1);
 }
 
-TEST_CASE("CONTRACT 5: keys that need a restart are named, and stay as they were") {
-    Stage stage;
-    stage.turn();
-    Config next = make_config();
-    next.daemon.control = "/run/other.sock";
-    next.daemon.state_dir = "/elsewhere";
-    CHECK(stage.agent().describe_reload(next) ==
-          std::vector<std::string>{"daemon control, state_dir: takes effect at the next start"});
-    stage.agent().reload(next, stage.now());
-    CHECK(stage.agent().config().daemon.control == make_config().daemon.control);
-}
-
 } // namespace anyvip::test

@@ -186,6 +186,23 @@ TEST_CASE("VIP addresses that nobody may announce are refused, each for itself")
     check_one_problem(with_vip("addresses = [\"10.0.0.1/24\"]\nallow_prefix = true"), "addresses ");
 }
 
+TEST_CASE("CONTRACT 2: the router ID that runs is no VIP, wherever it comes from") {
+    const std::string text = with_vip("addresses = [\"10.0.0.11\"]");
+    const bgp::RouterId running{0x0a00000b};
+    CHECK(parse_config(text, FakeHost()).has_value());
+    const auto reloaded = parse_config(text, FakeHost(), running);
+    REQUIRE_FALSE(reloaded.has_value());
+    REQUIRE(reloaded.error().size() == 1);
+    CHECK(reloaded.error()[0].line == 5);
+    CHECK(reloaded.error()[0].message.find("already the router_id") != std::string::npos);
+    // One that takes effect at the next start does not free it.
+    CHECK_FALSE(parse_config("[node]\nasn = 1\nrouter_id = \"10.0.0.12\"\n"
+                             "[[vip]]\nname = \"b\"\naddresses = [\"10.0.0.11\"]",
+                             FakeHost(),
+                             running)
+                    .has_value());
+}
+
 TEST_CASE("an address belongs to one VIP, and neither to a peer nor to router_id") {
     check_one_problem(with_vip("addresses = [\"203.0.113.1\", \"203.0.113.1/32\"]"),
                       "already in the VIP \"www\"");
