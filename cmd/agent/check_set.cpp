@@ -152,7 +152,7 @@ void CheckSet::changed(const CheckInstance& instance, health::State before, Inst
     }
     if (state != before && state != health::State::Unknown) {
         outbox_.event(now,
-                      state == health::State::Up ? "check.up" : "check.down",
+                      state == health::State::Up ? EventName("check.up") : EventName("check.down"),
                       instance.label,
                       instance.check.reason());
     }

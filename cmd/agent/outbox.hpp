@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/agent/event_name.hpp"
 
 namespace anyvip::cmd {
 
@@ -15,12 +16,12 @@ struct Outbox {
     std::vector<Event> events;
 
     void event(Instant at,
-               std::string event,
+               EventName event,
                std::string name,
                std::string reason,
                std::vector<std::pair<std::string, std::string>> details = {}) {
         events.push_back(
-            {at, std::move(event), std::move(name), std::move(reason), std::move(details)});
+            {at, event.text(), std::move(name), std::move(reason), std::move(details)});
     }
 };
 

@@ -26,6 +26,24 @@ constexpr std::size_t stale_slice = 256;
     return vip::Verdict::Down;
 }
 
+[[nodiscard]] std::optional<EventName> event_of(vip::VipState state) {
+    switch (state) {
+    case vip::VipState::Starting:
+        break; // how each begins is no news
+    case vip::VipState::Announced:
+        return EventName("vip.announced");
+    case vip::VipState::Backup:
+        return EventName("vip.backup");
+    case vip::VipState::Withdrawn:
+        return EventName("vip.withdrawn");
+    case vip::VipState::Draining:
+        return EventName("vip.draining");
+    case vip::VipState::Drained:
+        return EventName("vip.drained");
+    }
+    return std::nullopt;
+}
+
 [[nodiscard]] bool is_absent(const AddressSlot* slot) {
     return slot->held.presence() == vip::Presence::Absent;
 }
@@ -309,12 +327,13 @@ void Agent::Impl::report_states() {
         const bool is_starting = before == vip::VipState::Starting &&
                                  state == vip::VipState::Withdrawn &&
                                  vip::is_healthy(record.conditions.verdict);
-        if (state == vip::VipState::Starting || is_starting) {
+        const std::optional<EventName> event = event_of(state);
+        if (!event || is_starting) {
             continue;
         }
         record.reported = state;
         outbox.event(record.since,
-                     "vip." + std::string(vip::to_string(state)),
+                     *event,
                      record.config.name,
                      record.decision.reason,
                      {{"from", std::string(vip::to_string(before))}});

@@ -2,6 +2,7 @@
 // [node], [daemon], [drain] and [[hook]].
 #include <array>
 
+#include "cmd/agent/event_name.hpp"
 #include "cmd/config/convert.hpp"
 #include "cmd/config/nearest.hpp"
 #include "cmd/config/sections.hpp"
@@ -64,29 +65,6 @@ using std::chrono::milliseconds;
     return text;
 }
 
-/// Everything that hooks can be run for (CONTRACT section 4).
-const std::array<std::string, 21> event_names{"vip.announced",
-                                              "vip.backup",
-                                              "vip.withdrawn",
-                                              "vip.draining",
-                                              "vip.drained",
-                                              "vip.undrained",
-                                              "peer.up",
-                                              "peer.down",
-                                              "check.up",
-                                              "check.down",
-                                              "bfd.up",
-                                              "bfd.down",
-                                              "address.removed",
-                                              "default_route.adopted",
-                                              "default_route.changed",
-                                              "default_route.removed",
-                                              "default_route.problem",
-                                              "config.reloaded",
-                                              "config.rejected",
-                                              "upgrade.done",
-                                              "upgrade.failed"};
-
 /// An event, or a group as "vip.*", or "*".
 [[nodiscard]] Converted<std::string> to_event(const Value& value) {
     auto text = to_nonempty_text(value);
@@ -95,12 +73,12 @@ const std::array<std::string, 21> event_names{"vip.announced",
     }
     const bool is_group = text->ends_with('*');
     const std::string_view stem = std::string_view(*text).substr(0, text->size() - is_group);
-    const auto matches = [&](const std::string& name) {
+    const auto matches = [&](std::string_view name) {
         return is_group ? name.starts_with(stem) : name == stem;
     };
     if (std::ranges::none_of(event_names, matches)) {
-        return std::unexpected("matches no event: \"" + *text + '"' +
-                               suggestion(*text, event_names));
+        const std::vector<std::string> known(event_names.begin(), event_names.end());
+        return std::unexpected("matches no event: \"" + *text + '"' + suggestion(*text, known));
     }
     return text;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cmd/agent/event_name.hpp"
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/identity.hpp"
 
@@ -38,7 +39,7 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
         if (!is_dry_run) {
             metrics_.observe_reload(false);
             const Event event{read_clocks().monotonic,
-                              "config.rejected",
+                              EventName("config.rejected").text(),
                               options_.config_file,
                               rejected.error,
                               {}};

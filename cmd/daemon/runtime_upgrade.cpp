@@ -9,6 +9,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "cmd/agent/event_name.hpp"
 #include "cmd/config/config.hpp"
 #include "health/probe/child.hpp"
 
@@ -91,7 +92,7 @@ void Runtime::upgraded(const HandedOver& inherited) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
         read_clocks().monotonic - inherited.began);
     record({read_clocks().monotonic,
-            "upgrade.done",
+            EventName("upgrade.done").text(),
             config_.node.name,
             "anyvipd " ANYVIP_VERSION " has taken over from " + inherited.version,
             {{"from", inherited.version},
@@ -113,7 +114,7 @@ void Runtime::upgraded(const HandedOver& inherited) {
 
 void Runtime::upgrade_failed(const std::string& problem) {
     record({read_clocks().monotonic,
-            "upgrade.failed",
+            EventName("upgrade.failed").text(),
             config_.node.name,
             problem,
             {{"level", "error"}}});

@@ -2,6 +2,7 @@
 // The file as a whole: positions, unknown keys, sections, syntax.
 #include <fstream>
 
+#include "cmd/agent/event_name.hpp"
 #include "cmd/config/nearest.hpp"
 #include "test/unit/cmd/config/support.hpp"
 
@@ -105,6 +106,18 @@ TEST_CASE("daemon: words, paths, listen addresses and the order of linger and li
     check_one_problem(daemon("linger = \"1s\"\nlinger_min = \"2s\""), "longer than linger");
     CHECK(valid(daemon("linger = \"0s\"")).daemon.linger_min.count() == 0);
     check_one_problem(daemon("linger = \"50us\""), "whole milliseconds");
+}
+
+TEST_CASE("CONTRACT 4: hooks can name every event there is, and each group") {
+    for (const std::string_view event : event_names) {
+        for (const std::string& name :
+             {std::string(event), std::string(event.substr(0, event.find('.'))) + ".*"}) {
+            const Config config = valid(std::string(node) + "[[hook]]\nevent = \"" + name +
+                                        "\"\ncommand = [\"/bin/true\"]\n");
+            REQUIRE(config.hooks.size() == 1);
+            CHECK(config.hooks.front().event == name);
+        }
+    }
 }
 
 TEST_CASE("hooks match at least one event and name a program that exists") {
