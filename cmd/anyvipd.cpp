@@ -122,6 +122,10 @@ int run(const CommandLine& line, const std::vector<std::string>& arguments) {
         return clean;
     }
     if (line.is_check) {
+        for (const anyvip::cmd::SecretFile& file :
+             anyvip::cmd::exposed_secret_files(*loaded, line.file)) {
+            std::cerr << line.file << ": warning: " << anyvip::cmd::exposure_of(file) << '\n';
+        }
         std::cout << line.file << ": the configuration is valid\n";
         return clean;
     }

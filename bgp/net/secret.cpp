@@ -37,8 +37,10 @@ std::expected<std::string, std::string> read_key_file(const std::string& path) {
     if (!S_ISREG(status.st_mode)) {
         return refusal(path, "not a regular file");
     }
-    if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-        return refusal(path, "everybody may read or write it; chmod o-rw");
+    // Who may read it is warned of by those who read the configuration; a key that everybody may
+    // replace is none.
+    if ((status.st_mode & S_IWOTH) != 0) {
+        return refusal(path, "everybody may write it; chmod o-w");
     }
     std::array<char, 2 * max_key_octets> buffer{};
     const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());

@@ -36,9 +36,8 @@ class Host {
 
     /// Empty when `path` is a program that can be executed, otherwise what is wrong.
     [[nodiscard]] virtual std::string program_problem(const std::string& path) const = 0;
-    /// Empty when `path` is a regular file; a secret one must not be readable by everybody.
-    [[nodiscard]] virtual std::string file_problem(const std::string& path,
-                                                   bool is_secret) const = 0;
+    /// Empty when `path` is a regular file.
+    [[nodiscard]] virtual std::string file_problem(const std::string& path) const = 0;
     [[nodiscard]] virtual bool has_user(const std::string& name) const = 0;
 };
 
@@ -60,8 +59,22 @@ read_config_file(const std::string& path);
 /// `parse_config` of a file of at most 16 MiB. One that cannot be read is a problem of line 0.
 [[nodiscard]] std::expected<Config, std::vector<Problem>> load_config(const std::string& path);
 
-/// Not empty: a password stands in this file and everybody may read it.
-[[nodiscard]] std::string password_exposure(const Config& config, const std::string& path);
+/// A file that is as secret as what stands in it.
+struct SecretFile {
+    std::string path;
+    std::string secret; ///< "the key of peer tor1"
+    friend bool operator==(const SecretFile&, const SecretFile&) = default;
+};
+
+/// Key files, each once, and this configuration file if a secret stands in it; "": key files alone.
+[[nodiscard]] std::vector<SecretFile> secret_files(const Config& config,
+                                                   const std::string& config_file);
+/// Those of them that everybody on this machine may read.
+[[nodiscard]] std::vector<SecretFile> exposed_secret_files(const Config& config,
+                                                           const std::string& config_file);
+[[nodiscard]] bool is_readable_by_everybody(const std::string& path);
+/// One line: what is wrong and what mends it.
+[[nodiscard]] std::string exposure_of(const SecretFile& file);
 
 /// The effective configuration as TOML, defaults filled in, secrets as "********". Parsing it gives
 /// the same configuration, but for the secrets.

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "cmd/config/config.hpp"
-#include "cmd/config/secrets.hpp"
 #include "health/account/account.hpp"
 
 namespace anyvip::cmd {
@@ -38,13 +37,9 @@ class RealHost final : public Host {
         return problem;
     }
 
-    std::string file_problem(const std::string& path, bool is_secret) const override {
+    std::string file_problem(const std::string& path) const override {
         struct stat attributes{};
-        std::string problem = regular_file_problem(path, attributes);
-        if (problem.empty() && is_secret && (attributes.st_mode & S_IROTH) != 0) {
-            problem = '"' + path + "\" holds a secret but can be read by everybody; chmod o-rwx it";
-        }
-        return problem;
+        return regular_file_problem(path, attributes);
     }
 
     bool has_user(const std::string& name) const override {
@@ -99,20 +94,16 @@ std::expected<Config, std::vector<Problem>> load_config(const std::string& path)
     return parse_config(*text);
 }
 
-std::string password_exposure(const Config& config, const std::string& path) {
+bool is_readable_by_everybody(const std::string& path) {
     struct stat attributes{};
-    if (::stat(path.c_str(), &attributes) != 0 || (attributes.st_mode & S_IROTH) == 0) {
-        return {};
-    }
-    if (std::ranges::any_of(config.peers,
-                            [](const PeerEntry& peer) { return !peer.password.empty(); })) {
-        return path + " holds a password and can be read by everybody; chmod o-rwx it, or use "
-                      "password_file";
-    }
-    const auto check = std::ranges::find_if(config.checks, has_secret);
-    return check == config.checks.end() ? std::string()
-                                        : path + " holds a secret of check " + check->name +
-                                              " and can be read by everybody; chmod o-rwx it";
+    return ::stat(path.c_str(), &attributes) == 0 && (attributes.st_mode & S_IROTH) != 0;
+}
+
+std::vector<SecretFile> exposed_secret_files(const Config& config, const std::string& config_file) {
+    std::vector<SecretFile> files = secret_files(config, config_file);
+    std::erase_if(files,
+                  [](const SecretFile& file) { return !is_readable_by_everybody(file.path); });
+    return files;
 }
 
 } // namespace anyvip::cmd

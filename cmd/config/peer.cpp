@@ -234,8 +234,7 @@ void PeerReader::tcp_ao(const Value& value) {
     const Choice<std::string> algorithms{
         {{"hmac-sha1-96", "hmac-sha1-96"}, {"aes-128-cmac-96", "aes-128-cmac-96"}}};
     if (inner.require("key_file", ao.key_file, to_path)) {
-        const std::string problem =
-            reader_.context().host.file_problem(ao.key_file, /*is_secret=*/true);
+        const std::string problem = reader_.context().host.file_problem(ao.key_file);
         if (!problem.empty()) {
             inner.report("key_file", problem);
         }
@@ -251,7 +250,7 @@ void PeerReader::secret_file(std::string_view key, const std::string& path) {
     if (path.empty()) {
         return;
     }
-    const std::string problem = reader_.context().host.file_problem(path, /*is_secret=*/true);
+    const std::string problem = reader_.context().host.file_problem(path);
     if (!problem.empty()) {
         reader_.report(key, problem);
     }

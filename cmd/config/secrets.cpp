@@ -5,6 +5,8 @@
 #include <array>
 #include <variant>
 
+#include "cmd/config/config.hpp"
+
 namespace anyvip::cmd {
 
 namespace {
@@ -36,6 +38,32 @@ bool has_secret(const health::CheckConfig& check) {
     }
     const auto* exec = std::get_if<health::ExecTarget>(&check.target);
     return exec != nullptr && has_secret_name(exec->env);
+}
+
+std::vector<SecretFile> secret_files(const Config& config, const std::string& config_file) {
+    std::vector<SecretFile> files;
+    const auto add = [&](const std::string& path, const std::string& secret) {
+        if (!path.empty() && std::ranges::find(files, path, &SecretFile::path) == files.end()) {
+            files.push_back({path, secret});
+        }
+    };
+    for (const PeerEntry& peer : config.peers) {
+        const std::string secret = "the key of peer " + peer.session.name;
+        add(peer.password_file, secret);
+        add(peer.tcp_ao ? peer.tcp_ao->key_file : std::string(), secret);
+        if (!peer.password.empty()) {
+            add(config_file, "a password");
+        }
+    }
+    if (const auto check = std::ranges::find_if(config.checks, has_secret);
+        check != config.checks.end()) {
+        add(config_file, "a secret of check " + check->name);
+    }
+    return files;
+}
+
+std::string exposure_of(const SecretFile& file) {
+    return file.path + " holds " + file.secret + " and can be read by everybody; chmod o-rwx it";
 }
 
 } // namespace anyvip::cmd

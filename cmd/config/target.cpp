@@ -150,8 +150,7 @@ void read_tls(TableReader& reader, health::TlsOptions& tls) {
     reader.read("sni", tls.sni, to_field_value);
     reader.read("verify", tls.verify, to_bool);
     if (reader.read("ca_file", tls.ca_file, to_path_or_empty) && !tls.ca_file.empty()) {
-        const std::string problem =
-            reader.context().host.file_problem(tls.ca_file, /*is_secret=*/false);
+        const std::string problem = reader.context().host.file_problem(tls.ca_file);
         if (!problem.empty()) {
             reader.report("ca_file", problem);
         }

@@ -32,6 +32,7 @@ class Examination {
         dead_links();
         path_mtu();
         bgp_port();
+        secrets();
         if (setup_.has_daemon) { // these are of its process
             capabilities();
             state_directory();
@@ -343,6 +344,17 @@ class Examination {
                 "state_dir",
                 setup_.state_dir + " cannot be written: no drain survives a restart",
                 "StateDirectory=anyvip in the service unit, or set daemon.state_dir");
+        }
+    }
+
+    void secrets() {
+        for (const SecretFile& file : setup_.secret_files) {
+            if (host_.exposed_files.contains(file.path)) {
+                add(Severity::Warning,
+                    "secrets",
+                    file.path + " holds " + file.secret + " and can be read by everybody",
+                    "chmod o-rwx " + file.path);
+            }
         }
     }
 

@@ -16,6 +16,7 @@
 #include <boost/json/object.hpp>
 
 #include "cmd/agent/agent.hpp"
+#include "cmd/config/config.hpp"
 
 namespace anyvip::cmd {
 
@@ -71,6 +72,7 @@ struct DoctorSetup {
     std::vector<Trouble> unequal;        ///< the router prefers another node's path to ours
     std::vector<Trouble> less_equal;     ///< the router prefers ours to another node's
     std::vector<std::string> silent;     ///< VIPs that got nothing in their first minute
+    std::vector<SecretFile> secret_files;
 };
 
 /// What the kernel says.
@@ -100,6 +102,7 @@ struct HostFacts {
     std::uint64_t capabilities = 0;            ///< effective
     std::vector<Listener> foreign_listeners;   ///< on port 179 and those of `listen_port`, not ours
     std::set<std::uint16_t> foreign_bfd_ports; ///< UDP ports of BFD that others have
+    std::set<std::string> exposed_files;       ///< of `secret_files`: everybody may read them
     bool is_state_dir_writable = true;
     std::map<std::string, int> mtus;              ///< by interface
     std::map<std::string, std::string> managers;  ///< by interface: networkd and others

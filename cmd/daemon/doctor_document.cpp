@@ -75,6 +75,7 @@ std::string doctor_without_daemon(const std::string& file) {
     }
     DoctorSetup setup = doctor_setup(*config);
     setup.has_daemon = false;
+    setup.secret_files = secret_files(*config, file);
     append(findings, diagnose(setup, read_host(setup)));
     return to_text(std::move(findings));
 }

@@ -341,6 +341,11 @@ HostFacts read_host(const DoctorSetup& setup, const HostPaths& paths) {
     read_routes(host);
     read_clock(host);
     read_capabilities(host);
+    for (const SecretFile& file : setup.secret_files) {
+        if (is_readable_by_everybody(file.path)) {
+            host.exposed_files.insert(file.path);
+        }
+    }
     host.is_state_dir_writable = ::access(setup.state_dir.c_str(), W_OK | X_OK) == 0;
     return host;
 }

@@ -252,6 +252,7 @@ DoctorSetup doctor_setup(const Config& config) {
         setup.needs_raw = setup.needs_raw || !entry.interface.empty();
     }
     setup.state_dir = config.daemon.state_dir;
+    setup.secret_files = secret_files(config, {});
     return setup;
 }
 

@@ -312,9 +312,8 @@ void Runtime::configure_log() {
 }
 
 void Runtime::warn_of_exposure() {
-    if (const std::string exposure = password_exposure(config_, options_.config_file);
-        !exposure.empty()) {
-        log_.warning(exposure);
+    for (const SecretFile& file : exposed_secret_files(config_, options_.config_file)) {
+        log_.warning(exposure_of(file));
     }
 }
 

@@ -30,8 +30,7 @@ class AsItWas final : public Host {
         return {};
     }
 
-    [[nodiscard]] std::string file_problem(const std::string& /*path*/,
-                                           bool /*is_secret*/) const override {
+    [[nodiscard]] std::string file_problem(const std::string& /*path*/) const override {
         return {};
     }
 

@@ -118,21 +118,28 @@ def secrets(stage):
     expect([text for text in seen if SECRET[:7] in text], [], "texts with the password")
 
 
-@case("a key file that everybody may read is refused, at the start and at a reload", start=False)
+@case("a key file that everybody may read is warned of by log, --check and doctor", start=False)
 def key_file(stage):
     key = f"{stage.directory}/key"
     with open(key, "w") as file:
         file.write(SECRET + "\n")
-    os.chmod(key, 0o640)
-    stage.start()
-    stage.peers[0]["password_file"] = key
     os.chmod(key, 0o644)
-    stage.write()
-    expect_in("can be read by everybody", stage.cli("reload", code=1).stderr, "reload")
-    expect(stage.status()["node"]["state"], "running", "state")
-    stage.stop()
-    stage.start(wait=False)
-    expect(stage.process.popen.wait(10), 78, "exit at the start")
+    stage.peers[0]["password_file"] = key
+    stage.start()
+    warning = f"{key} holds the key of peer {stage.peers[0]['name']} and can be read by everybody"
+    expect(stage.log().count(warning), 1, "warnings at the start")
+    stage.cli("reload", code=0)
+    expect(stage.log().count(warning), 2, "warnings after a reload")
+    checked = subprocess.run([f"{BIN}/anyvipd", "-c", stage.config, "--check"],
+                             capture_output=True, text=True)  # fmt: skip
+    expect(checked.returncode, 0, "exit of --check")
+    expect_in(f"{stage.config}: warning: {warning}", checked.stderr, "--check")
+    findings = stage.json("doctor")["findings"]
+    expect([one["remedy"] for one in findings if one["check"] == "secrets"],
+           [f"chmod o-rwx {key}"], "doctor")  # fmt: skip
+    os.chmod(key, 0o600)
+    stage.cli("reload", code=0)
+    expect(stage.log().count(warning), 2, "warnings after chmod")
 
 
 @case("a password in a configuration that everybody may read is warned of", start=False,

@@ -165,11 +165,11 @@ TEST_CASE("a flood from one router does not delay another router's session") {
     CHECK(quiet.owner.peer.is_established());
 }
 
-TEST_CASE("a key file that everybody may read refuses the peer and names the file") {
+TEST_CASE("a key file that everybody may write refuses the peer and names the file") {
     const auto path =
         std::filesystem::temp_directory_path() / ("anyvip-open-key-" + std::to_string(::getpid()));
     std::ofstream(path) << "secret";
-    ::chmod(path.c_str(), 0644);
+    ::chmod(path.c_str(), 0646);
     boost::asio::io_context io;
     const RawSocket listener = listen_raw();
     NetConfig net = net_config(listener.port());
@@ -177,7 +177,7 @@ TEST_CASE("a key file that everybody may read refuses the peer and names the fil
     Owner owner(io, session_config(false), net);
     owner.start();
     CHECK(owner.driver.transport_problem() ==
-          "key file " + path.string() + ": everybody may read or write it; chmod o-rw");
+          "key file " + path.string() + ": everybody may write it; chmod o-w");
     CHECK(
         run_until(io, [&] { return owner.last_error().find(path.string()) != std::string::npos; }));
     CHECK_FALSE(listener.has_connection());

@@ -52,9 +52,9 @@ TEST_CASE("the key is the first line of its file, without the line's end") {
     CHECK(read_key_file(KeyFile(std::string(80, 'k') + "\n").path()) == std::string(80, 'k'));
 }
 
-TEST_CASE("a key file that everybody may read or write is refused") {
-    CHECK(refusal("secret", 0604) == "everybody may read or write it; chmod o-rw");
-    CHECK(refusal("secret", 0602) == "everybody may read or write it; chmod o-rw");
+TEST_CASE("a key file that everybody may write is refused, not one that everybody may read") {
+    CHECK(refusal("secret", 0602) == "everybody may write it; chmod o-w");
+    CHECK(read_key_file(KeyFile("secret", 0644).path()) == "secret");
     CHECK(read_key_file(KeyFile("secret", 0640).path()) == "secret");
 }
 

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // [[peer]]: every rule of CONTRACT section 2.
+#include <filesystem>
+#include <fstream>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "test/unit/cmd/config/support.hpp"
 
 using namespace anyvip;
@@ -156,11 +162,47 @@ TEST_CASE("password, password_file and tcp_ao exclude one another") {
           "own");
 }
 
-TEST_CASE("secret files exist and cannot be read by everybody") {
+TEST_CASE("secret files exist") {
     check_one_problem(with_peer("password_file = \"/none\""), "No such file");
-    check_one_problem(with_peer("password_file = \"/etc/keys/a.open\""), "read by everybody");
     check_one_problem(with_peer("password_file = \"keys/a\""), "absolute path");
-    check_one_problem(with_peer("tcp_ao = { key_file = \"/etc/keys/a.open\" }"), "everybody");
+    check_one_problem(with_peer("tcp_ao = { key_file = \"/none\" }"), "No such file");
+}
+
+TEST_CASE("CONTRACT 2: a key file of the default mode is a valid one, and warned of") {
+    const auto directory =
+        std::filesystem::temp_directory_path() / ("anyvip-keys-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(directory);
+    const std::string key = directory / "key";
+    const std::string other = directory / "other";
+    for (const std::string& path : {key, other}) {
+        std::ofstream(path) << "secret\n";
+        ::chmod(path.c_str(), 0644);
+    }
+    const auto parsed = parse_config(with_peer("name = \"tor1\"\npassword_file = \"" + key +
+                                               "\"\n[[peer]]\nname = \"tor2\"\n"
+                                               "address = \"10.0.0.2\"\nasn = 1\n"
+                                               "password_file = \"" +
+                                               key +
+                                               "\"\n[[peer]]\naddress = \"10.0.0.3\"\nasn = 1\n"
+                                               "tcp_ao = { key_file = \"" +
+                                               other + "\" }"));
+    REQUIRE(parsed.has_value());
+    CHECK(exposed_secret_files(*parsed, directory / "none") ==
+          std::vector<SecretFile>{{key, "the key of peer tor1"},
+                                  {other, "the key of peer 10.0.0.3"}});
+    ::chmod(key.c_str(), 0640);
+    const auto left = exposed_secret_files(*parsed, directory / "none");
+    REQUIRE(left.size() == 1);
+    CHECK(exposure_of(left[0]) ==
+          other + " holds the key of peer 10.0.0.3 and can be read by everybody; chmod o-rwx it");
+    std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("the configuration is as secret as what stands in it") {
+    CHECK(secret_files(valid(with_peer("password = \"x\"")), "/etc/file") ==
+          std::vector<SecretFile>{{"/etc/file", "a password"}});
+    CHECK(secret_files(valid(with_peer("password = \"x\"")), "").empty());
+    CHECK(secret_files(valid(with_peer("")), "/etc/file").empty());
 }
 
 TEST_CASE("tcp_ao: key file required, identifiers of one octet, two algorithms") {

@@ -38,7 +38,8 @@ struct Ward {
                       .default_routes = {},
                       .unequal = {},
                       .less_equal = {},
-                      .silent = {}};
+                      .silent = {},
+                      .secret_files = {}};
     HostFacts host{.sysctls = {{"net.ipv4.tcp_mtu_probing", 1}},
                    .addresses = {{"lo", address("127.0.0.1"), 8},
                                  {"lo", address("203.0.113.10"), 32},
@@ -47,6 +48,7 @@ struct Ward {
                    .capabilities = ~std::uint64_t{0},
                    .foreign_listeners = {},
                    .foreign_bfd_ports = {},
+                   .exposed_files = {},
                    .is_state_dir_writable = true,
                    .mtus = {{"eth0", 1500}},
                    .managers = {},
