@@ -12,6 +12,7 @@
 
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/doctor.hpp"
+#include "cmd/daemon/identity.hpp"
 #include "cmd/daemon/runtime.hpp"
 #include "cmd/daemon/takeover.hpp"
 
@@ -118,6 +119,8 @@ int run(const CommandLine& line, const std::vector<std::string>& arguments) {
     }
     if (line.is_dump) {
         loaded->daemon.log_level = log_level.value_or(loaded->daemon.log_level);
+        // Without a router ID the dump says so in its place.
+        static_cast<void>(anyvip::cmd::complete_identity(*loaded));
         std::cout << anyvip::cmd::dump_config(*loaded);
         return clean;
     }

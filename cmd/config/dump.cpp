@@ -14,6 +14,9 @@ namespace {
 void dump_node(DumpWriter& out, const NodeConfig& node) {
     out.table("[node]");
     out.number("asn", node.asn.value);
+    if (!node.router_id) {
+        out.comment("none can be derived on this host, and anyvipd will not start without one");
+    }
     out.text("router_id", node.router_id ? to_string(*node.router_id) : std::string());
     out.text("name", node.name);
 }

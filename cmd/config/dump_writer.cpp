@@ -31,6 +31,12 @@ void DumpWriter::table(std::string_view header) {
     out_ += '\n';
 }
 
+void DumpWriter::comment(std::string_view text) {
+    out_ += "# ";
+    out_ += text;
+    out_ += '\n';
+}
+
 void DumpWriter::raw(std::string_view key, std::string_view value) {
     out_ += key;
     out_ += " = ";

@@ -23,6 +23,8 @@ class DumpWriter {
     /// "[node]" or "[[peer]]", after an empty line.
     void table(std::string_view header);
     void raw(std::string_view key, std::string_view value);
+    /// One line.
+    void comment(std::string_view text);
 
     void text(std::string_view key, std::string_view value) { raw(key, quote_toml(value)); }
 

@@ -8,6 +8,7 @@ import socket
 import stat
 import time
 
+from lab.node import BIN
 from lab.speaker import KEEPALIVE, NOTIFICATION
 
 from ..catalogue import case
@@ -32,6 +33,20 @@ def stop(stage):
         raise Wrong(f"Cease {cease.at - begin:.2f} s after the signal")
     expect(stage.node.has_address(VIP4), False, "address left behind")
     expect(os.path.exists(stage.control), False, "control socket left behind")
+
+
+@case("--dump-config has the name and the router ID that the daemon takes from this host")
+def dump(stage):
+    for key in ("name", "router_id"):
+        del stage.node_keys[key]
+    stage.write()
+    dumped = stage.node.run(f"{BIN}/anyvipd", "-c", stage.config, "--dump-config")
+    expect_in(f'name = "{socket.gethostname()}"', dumped, "name")
+    expect_in('router_id = "10.0.1.2"', dumped, "the address towards the first peer")
+    with open(stage.config, "w") as file:
+        file.write(dumped)
+    again = stage.node.run(f"{BIN}/anyvipd", "-c", stage.config, "--dump-config")
+    expect(again, dumped, "the dump of the dump")
 
 
 @case("a stop lingers while packets arrive, at most `linger`; a second SIGTERM ends it at once",
@@ -206,7 +221,6 @@ def twice(stage):
 
 @case("exit status: 78 for a bad file, 2 for a bad command line, 1 for a port in use", start=False)
 def exit_status(stage):
-    from lab.node import BIN
     import subprocess
 
     def daemon(*argv):

@@ -153,6 +153,20 @@ class Texts {
 
 } // namespace
 
+TEST_CASE("CONTRACT 1: a dump without a router ID says that none can be derived") {
+    Config config = valid(node);
+    const std::string without = dump_config(config);
+    CHECK(without.find("\n# none can be derived on this host, and anyvipd will not start without "
+                       "one\nrouter_id = \"\"\n") != std::string::npos);
+    CHECK(valid(without) == config);
+    config.node.router_id = bgp::RouterId{0x0a00000b};
+    config.node.name = "lb-a";
+    const std::string complete = dump_config(config);
+    CHECK(
+        complete.starts_with("[node]\nasn = 65010\nrouter_id = \"10.0.0.11\"\nname = \"lb-a\"\n"));
+    CHECK(valid(complete) == config);
+}
+
 TEST_CASE("parsing the dump of a configuration gives the configuration") {
     for (std::uint32_t seed = 0; seed < 300; ++seed) {
         CAPTURE(seed);
