@@ -11,6 +11,17 @@ namespace anyvip::cmd {
 
 namespace {
 
+[[nodiscard]] bool is_same_place(const PeerEntry& a, const PeerEntry& b) {
+    return a.address ? a.address == b.address && a.scope == b.scope
+                     : !b.address && !a.interface.empty() && a.interface == b.interface;
+}
+
+/// Inbound connections and BFD know a router by its address alone; what we dial has a port.
+[[nodiscard]] bool is_told_apart_by_port(const PeerEntry& a, const PeerEntry& b) {
+    return a.address && a.port != b.port && a.listen_port == 0 && b.listen_port == 0 && !a.bfd &&
+           !b.bfd;
+}
+
 class FileReader {
   public:
     FileReader(ReadContext& context,
@@ -146,18 +157,19 @@ void FileReader::peers() {
         static_cast<void>(read_peer(context_, *section, config_.node));
     }
     std::set<std::string> names;
-    std::set<std::string> places;
     for (const Section& section : tables("peer")) {
         PeerEntry peer = read_peer(context_, section, config_.node);
         check_unique(names, peer.session.name, section);
-        const std::string place =
-            peer.address ? to_string(*peer.address) + '%' + peer.scope : peer.interface;
-        if (!place.empty() && !places.insert(place).second) {
+        if (std::ranges::any_of(config_.peers, [&](const PeerEntry& other) {
+                return is_same_place(peer, other) && !is_told_apart_by_port(peer, other);
+            })) {
             const Value* own = section.own->find(peer.address ? "address" : "interface");
             context_.report(own->where,
-                            peer.address ? "address belongs to another [[peer]] already"
-                                         : "interface has another [[peer]] already; for several "
-                                           "routers on one interface give their addresses");
+                            peer.address
+                                ? "address belongs to another [[peer]] already; only with another "
+                                  "port, listen_port = 0 and no bfd can both be told apart"
+                                : "interface has another [[peer]] already; for several "
+                                  "routers on one interface give their addresses");
         }
         check_key(peer, section);
         if (peer.address) {

@@ -79,6 +79,23 @@ TEST_CASE("two peers share neither a name nor an address nor an interface") {
               .empty());
 }
 
+TEST_CASE("two peers share an address where their ports tell them apart") {
+    const auto two = [](std::string_view first, std::string_view second) {
+        return only("name = \"a\"\naddress = \"10.0.0.1\"\nasn = 1\n" + std::string(first) +
+                    "\n[[peer]]\nname = \"b\"\naddress = \"10.0.0.1\"\nasn = 1\nport = 1179\n" +
+                    std::string(second));
+    };
+    const std::string dials = "listen_port = 0";
+    CHECK(problems_of(two(dials, dials)).empty());
+    check_one_problem(two("", dials), "only with another port");
+    check_one_problem(two(dials, ""), "only with another port");
+    check_one_problem(two(dials, dials + "\nbfd = true"), "only with another port");
+    check_one_problem(two(dials + "\nport = 1179", dials), "only with another port");
+    check_one_problem(two(dials, dials) + "[[peer]]\nname = \"c\"\naddress = \"10.0.0.1\"\n"
+                                          "asn = 1\nport = 1180",
+                      "only with another port");
+}
+
 TEST_CASE("one link-local address on two interfaces has one key where both peers may dial in") {
     const auto two = [](std::string_view first, std::string_view second) {
         return only("address = \"fe80::1%eth0\"\nasn = 1\n" + std::string(first) +
