@@ -69,6 +69,7 @@ Check::Check(CheckConfig config, std::uint64_t seed, double spread, Instant now)
     next_run_ += Duration(static_cast<Duration::rep>(static_cast<double>(interval.count()) *
                                                      std::clamp(spread, 0.0, 1.0)));
     due_ = next_run_;
+    decided_by_ = next_run_ + config_.schedule.timeout;
     reason_ = describe("no verdict yet");
 }
 
@@ -83,6 +84,9 @@ bool Check::wants_run(Instant now) const {
 void Check::started(Instant now) {
     is_running_ = true;
     started_at_ = now;
+    if (!is_deciding_) { // later than it was to be, or earlier
+        decided_by_ = now + config_.schedule.timeout;
+    }
     if (std::exchange(is_triggered_, false)) {
         last_extra_ = now;
     }
@@ -96,11 +100,15 @@ bool Check::finished(const Result& result, Instant now) {
     const bool is_grace_over = grace_ends_ && now >= *grace_ends_;
     if (is_countable(result)) {
         last_counted_ = now;
+        is_deciding_ = false;
         count(result, now);
         schedule_next(now);
     } else {
         // One new run decides, and as often as that is starved too, no faster than this.
         next_run_ = std::max(now, started_at_ + config_.schedule.fast_interval);
+        if (!std::exchange(is_deciding_, true)) {
+            decided_by_ = next_run_ + config_.schedule.timeout;
+        }
     }
     if (grace_ends_ && *grace_ends_ > now) {
         next_run_ = std::min(next_run_, *grace_ends_); // the run that decides
@@ -164,6 +172,8 @@ void Check::reconfigure(CheckConfig config, Instant now) {
     const Instant soon = now + random_below(random_, config_.schedule.fast_interval);
     next_run_ = std::min(std::max(next_run_, now), soon);
     due_ = next_run_;
+    is_deciding_ = false;
+    decided_by_ = next_run_ + config_.schedule.timeout;
 }
 
 void Check::adopt(Verdict verdict, Instant now) {
@@ -318,6 +328,7 @@ void Check::schedule_next(Instant now) {
         is_changing() ? config_.schedule.fast_interval : config_.schedule.interval;
     next_run_ = std::max(now, started_at_ + jittered(interval));
     due_ = next_run_;
+    decided_by_ = next_run_ + config_.schedule.timeout;
 }
 
 void Check::merge_trigger(Instant now) {
@@ -363,10 +374,10 @@ Duration Check::jittered(Duration interval) {
 Instant Check::starved_at() const {
     const Duration runs =
         config_.schedule.fall * (config_.schedule.interval + config_.schedule.timeout);
-    // With a small `fall` and a long interval that may end before the next run, jittered, can: it,
-    // and the one that decides when it was late, have their time.
+    // With a small `fall` that may end before the next run can, which is jittered and may take its
+    // whole timeout: it, and if it was late the one that decides, have their time.
     return std::max(last_counted_ + std::max<Duration>(runs, least_starvation),
-                    due_ + 2 * config_.schedule.timeout);
+                    decided_by_ + run_end_slack);
 }
 
 std::string Check::describe(std::string_view evidence) const {

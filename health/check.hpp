@@ -44,6 +44,9 @@ inline constexpr std::size_t history_limit = 16;
 /// check is starved.
 inline constexpr std::chrono::seconds least_starvation{10};
 
+/// A run that takes its whole timeout ends this much later, at most, when nobody is starved.
+inline constexpr std::chrono::milliseconds run_end_slack{100};
+
 /// A regular run may begin 2 % of its interval early, and at most this much: whoever is awake looks
 /// so far ahead, so that one wake-up serves several checks.
 inline constexpr std::chrono::milliseconds longest_lead{25};
@@ -133,6 +136,8 @@ class Check {
         archive.field(19, transitions_);
         archive.field(20, mixed_);
         archive.field(21, due_);
+        archive.field(22, decided_by_);
+        archive.field(23, is_deciding_);
         if constexpr (Archive::is_loading) {
             if (std::exchange(is_running_, false)) {
                 next_run_ = started_at_;
@@ -178,6 +183,9 @@ class Check {
     Instant due_; // of the first run after the last counted result
     std::optional<Instant> last_extra_;
     Instant last_counted_;
+    // When the run has to have ended that decides: the next one, or the one after if that was late.
+    Instant decided_by_;
+    bool is_deciding_ = false;          // the next one has ended, and was not counted
     std::optional<Instant> grace_ends_; // the first countable result from then on decides
 
     std::optional<LastRun> last_;
