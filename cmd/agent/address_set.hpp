@@ -13,6 +13,7 @@
 
 #include "cmd/agent/deadlines.hpp"
 #include "cmd/agent/outbox.hpp"
+#include "cmd/agent/track.hpp"
 #include "vip/address.hpp"
 #include "vip/traffic_end.hpp"
 
@@ -26,10 +27,12 @@ struct AddressSlot {
     std::uint64_t vip = 0; ///< owner; 0: left over, to be taken off
     bool is_external = false;
     vip::TrafficWatch leaving; ///< left over: its traffic has to end first
+    Track track;               ///< of its presence
 
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, held);
         archive.field(2, leaving);
+        archive.field(3, track);
     }
 };
 

@@ -33,6 +33,7 @@ void Agent::Impl::settle(Now now) {
     note_acknowledgements(at);
     expire_holds(now);
     advance_drain_file(at);
+    note_drain_file(at);
     advance_holders(now);
     ask_again_for_peers(at);
     std::set<std::string> held;

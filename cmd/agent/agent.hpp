@@ -208,6 +208,7 @@ struct DefaultRouteView {
     std::vector<Hop> next_hops;
     bool is_last = false; ///< no router offers one any more: it stays while the daemon runs
     Instant since;
+    std::string last_event;
     std::string problem;   ///< empty: fine
     std::string hidden_by; ///< another program's route that the kernel prefers; empty: none
 };

@@ -131,11 +131,11 @@ void DefaultRoutes::observed(const vip::DefaultRouteKey& key,
             wanted[key.metric].try_emplace(next_hop, nullptr);
         }
         slot.since = now;
-        outbox_.event(now,
-                      "default_route.adopted",
-                      to_string(vip::default_prefix(key.family)),
-                      to_string(next_hops) + " was there from a run before",
-                      {{"metric", std::to_string(key.metric)}});
+        tell(key,
+             slot,
+             "default_route.adopted",
+             to_string(next_hops) + " was there from a run before",
+             now);
         slot.held.want(next_hops);
     }
     switch (slot.held.observed(next_hops, now)) {
@@ -144,22 +144,18 @@ void DefaultRoutes::observed(const vip::DefaultRouteKey& key,
     case vip::HeldRoute::Change::Changed:
         slot.since = now;
         if (!is_new) {
-            outbox_.event(now,
-                          "default_route.changed",
-                          to_string(vip::default_prefix(key.family)),
-                          to_string(next_hops),
-                          {{"metric", std::to_string(key.metric)}});
+            tell(key, slot, "default_route.changed", to_string(next_hops), now);
         }
         break;
     case vip::HeldRoute::Change::TakenAway:
         slot.since = now;
-        outbox_.event(now,
-                      "default_route.removed",
-                      to_string(vip::default_prefix(key.family)),
-                      slot.held.problem().empty()
-                          ? "another program removed it, or its interface went down; it is put back"
-                          : slot.held.problem(),
-                      {{"metric", std::to_string(key.metric)}});
+        tell(key,
+             slot,
+             "default_route.removed",
+             slot.held.problem().empty()
+                 ? "another program removed it, or its interface went down; it is put back"
+                 : slot.held.problem(),
+             now);
         break;
     }
     slot.hidden_by = hidden_by;
@@ -183,12 +179,29 @@ void DefaultRoutes::tell_problem(const vip::DefaultRouteKey& key, Slot& slot, In
     }
     slot.told = problem;
     if (!problem.empty()) {
-        outbox_.event(now,
-                      "default_route.problem",
-                      to_string(vip::default_prefix(key.family)),
-                      problem,
-                      {{"metric", std::to_string(key.metric)}});
+        tell(key, slot, "default_route.problem", problem, now);
     }
+}
+
+void DefaultRoutes::tell(const vip::DefaultRouteKey& key,
+                         Slot& slot,
+                         EventName event,
+                         const std::string& reason,
+                         Instant now) {
+    slot.last_event = std::string(event.what()) + ": " + reason;
+    outbox_.event(now,
+                  event,
+                  to_string(vip::default_prefix(key.family)),
+                  reason,
+                  {{"metric", std::to_string(key.metric)}});
+}
+
+/// For `explain`: since when a router has offered what it offers.
+void DefaultRoutes::note(const DefaultRouteOffer& offer, PeerRecord& record, Instant now) {
+    record.offer_tracks.at(static_cast<std::size_t>(offer.family))
+        .note(offer.next_hop ? to_string(vip::NextHops{*offer.next_hop}) : offer.problem,
+              record.peer.is_established() ? "an UPDATE of the router" : "its session ended",
+              now);
 }
 
 /// What is left when nobody offers anything: better than no route at all, also when a reload has
@@ -222,10 +235,16 @@ void DefaultRoutes::settle(const PeerSet& peers, bgp::Asn local, bool is_over, I
         return;
     }
     std::array<Wanted, 2> offered;
+    const std::vector<DefaultRouteOffer> current = offers(peers, local);
+    for (const DefaultRouteOffer& offer : current) {
+        const auto record = std::ranges::find_if(
+            all, [&](const auto& other) { return other->entry.session.name == offer.peer; });
+        note(offer, **record, now);
+    }
     // A router that asks for it by GRACEFUL_SHUTDOWN is used only when no other is left.
     for (const bool is_leaving : {false, true}) {
         const std::array was_empty{offered[0].empty(), offered[1].empty()};
-        for (const DefaultRouteOffer& offer : offers(peers, local)) {
+        for (const DefaultRouteOffer& offer : current) {
             const auto family = static_cast<std::size_t>(offer.family);
             if (!is_over && offer.next_hop && !offer.is_taken_out && was_empty.at(family) &&
                 offer.is_graceful_shutdown == is_leaving) {
@@ -347,6 +366,7 @@ std::vector<DefaultRouteView> DefaultRoutes::routes(const PeerSet& peers) const 
                               .next_hops = {},
                               .is_last = is_last_.at(family) && !slot.held.wanted().empty(),
                               .since = slot.since,
+                              .last_event = slot.last_event,
                               .problem = slot.held.problem(),
                               .hidden_by = slot.hidden_by};
         vip::NextHops all = slot.held.wanted();

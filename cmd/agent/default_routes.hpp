@@ -66,12 +66,14 @@ class DefaultRoutes {
         std::string hidden_by;
         std::string told; ///< the last problem that was an event
         Instant since;
+        std::string last_event;
 
         template <class Archive> void transfer(Archive& archive) {
             archive.field(1, held);
             archive.field(2, hidden_by);
             archive.field(3, told);
             archive.field(4, since);
+            archive.field(5, last_event);
         }
     };
 
@@ -82,6 +84,12 @@ class DefaultRoutes {
 
     [[nodiscard]] Wanted last_of(Family family, const PeerSet& peers) const;
     void step(const vip::DefaultRouteKey& key, Slot& slot, Instant now);
+    void tell(const vip::DefaultRouteKey& key,
+              Slot& slot,
+              EventName event,
+              const std::string& reason,
+              Instant now);
+    static void note(const DefaultRouteOffer& offer, PeerRecord& record, Instant now);
     void tell_problem(const vip::DefaultRouteKey& key, Slot& slot, Instant now);
 
     Outbox& outbox_;

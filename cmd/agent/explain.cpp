@@ -45,7 +45,6 @@ void explain_checks(const VipRecord& record, std::vector<vip::Condition>& condit
 }
 
 void explain_addresses(const VipRecord& record, std::vector<vip::Condition>& conditions) {
-    const Track& track = track_of(record, Tracked::Address);
     const bool is_external = record.config.address_policy == vip::AddressPolicy::External;
     for (const AddressSlot* slot : record.addresses) {
         const vip::Presence presence = slot->held.presence();
@@ -63,8 +62,8 @@ void explain_addresses(const VipRecord& record, std::vector<vip::Condition>& con
                               std::string(vip::to_string(presence)) + " on " + slot->interface +
                                   (problem.empty() ? "" : ": " + problem),
                               is_met,
-                              track.since,
-                              track.last_event,
+                              slot->track.since,
+                              slot->track.last_event,
                               std::move(remedy)});
     }
 }
@@ -94,48 +93,60 @@ void explain_addresses(const VipRecord& record, std::vector<vip::Condition>& con
             std::move(remedy)};
 }
 
+[[nodiscard]] vip::Condition explain_route(const VipRecord& record,
+                                           const PeerRecord& peer,
+                                           std::size_t peer_index,
+                                           std::size_t address) {
+    const Prefix& prefix = record.addresses[address]->prefix;
+    const bool is_sent = peer.peer.is_advertised(prefix);
+    const bool is_wanted =
+        record.decision.routes.size() > address &&
+        limited(record.decision.routes[address], peer.use) != vip::RouteMode::None;
+    Cause cause = cause_of(record, peer, peer_index, address);
+    return {"route " + to_string(prefix) + " to " + peer.entry.session.name,
+            is_sent     ? "sent"
+            : is_wanted ? "waits to be sent"
+                        : "not wanted",
+            is_sent,
+            cause.since,
+            std::move(cause.last_event),
+            is_sent     ? ""
+            : is_wanted ? "the router must read what waits for it"
+                        : "the conditions above must be met"};
+}
+
 void explain_peer(const VipRecord& record,
-                  const PeerRecord& peer,
+                  std::size_t peer_index,
                   std::vector<vip::Condition>& conditions) {
+    const PeerRecord& peer = *record.peers[peer_index];
     const bgp::PeerStatus status = peer.peer.status();
     const std::string& name = peer.entry.session.name;
     conditions.push_back(explain_session(peer, status));
     if (peer.use != PeerUse::Open) {
         conditions.push_back(
             {"peer " + name + " in use",
-             peer.is_held ? "drained" : "about to be reset",
+             peer.use_track.value,
              false,
-             record.since,
-             "",
+             peer.use_track.since,
+             peer.use_track.last_event,
              peer.is_held ? "anyvip undrain --peer " + name : "its session must be back"});
     }
     if (status.state != bgp::SessionState::Established) {
         return;
     }
     for (std::size_t i = 0; i < record.addresses.size(); ++i) {
-        const Prefix& prefix = record.addresses[i]->prefix;
-        const auto family = static_cast<std::size_t>(prefix.family());
-        const std::string& problem = status.family_problem[family];
-        if (!peer.peer.can_announce(prefix.family())) {
-            conditions.push_back({std::string(to_string(prefix.family())) + " to " + name,
+        const Family family = record.addresses[i]->prefix.family();
+        const std::string& problem = status.family_problem[static_cast<std::size_t>(family)];
+        if (peer.peer.can_announce(family)) {
+            conditions.push_back(explain_route(record, peer, peer_index, i));
+        } else {
+            conditions.push_back({std::string(to_string(family)) + " to " + name,
                                   problem.empty() ? "not negotiated" : problem,
                                   false,
                                   status.since,
-                                  "",
-                                  "the session must carry this family"});
-            continue;
+                                  "session Established",
+                                  family_remedy(peer.entry, status, family)});
         }
-        const bool is_sent = peer.peer.is_advertised(prefix);
-        const bool is_wanted = record.decision.routes.size() > i &&
-                               limited(record.decision.routes[i], peer.use) != vip::RouteMode::None;
-        conditions.push_back({"route " + to_string(prefix) + " to " + name,
-                              is_sent ? "sent" : (is_wanted ? "waits to be sent" : "not wanted"),
-                              is_sent,
-                              record.since,
-                              "",
-                              is_sent     ? ""
-                              : is_wanted ? "the router must read what waits for it"
-                                          : "the conditions above must be met"});
     }
 }
 
@@ -186,27 +197,32 @@ void explain_default_routes(const std::vector<DefaultRouteView>& routes,
                               std::move(value),
                               route.problem.empty() && route.hidden_by.empty(),
                               route.since,
-                              "",
+                              route.last_event,
                               std::move(remedy)});
     }
 }
 
 // A router that was meant to send one and does not.
-void explain_offers(const std::vector<DefaultRouteOffer>& offers,
+void explain_offers(const PeerSet& peers,
+                    bgp::Asn local,
                     const VipRecord& record,
                     std::vector<vip::Condition>& conditions) {
-    for (const DefaultRouteOffer& offer : offers) {
+    for (const DefaultRouteOffer& offer : DefaultRoutes::offers(peers, local)) {
         const bool is_of_family = std::ranges::any_of(record.addresses, [&](const auto* slot) {
             return slot->prefix.family() == offer.family;
         });
-        if (is_of_family && !offer.next_hop) {
+        const auto peer = std::ranges::find_if(peers.all(), [&](const auto& other) {
+            return other->entry.session.name == offer.peer;
+        });
+        if (is_of_family && !offer.next_hop && peer != peers.all().end()) {
+            const Track& track = (*peer)->offer_tracks[static_cast<std::size_t>(offer.family)];
             conditions.push_back(
                 {"default route " + to_string(vip::default_prefix(offer.family)) + " from " +
                      offer.peer,
                  offer.problem,
                  false,
-                 record.since,
-                 "",
+                 track.since,
+                 track.last_event,
                  "the router must send one with a next hop on a connected subnet"});
         }
     }
@@ -241,23 +257,27 @@ std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const 
                                 now.hold_down == vip::HoldDown::None,
                                 "it ends by itself while the checks stay up"));
     explain_addresses(record, conditions);
-    for (const PeerRecord* peer : record.peers) {
-        explain_peer(record, *peer, conditions);
+    for (std::size_t i = 0; i < record.peers.size(); ++i) {
+        explain_peer(record, i, conditions);
     }
     explain_default_routes(default_routes.routes(peers), conditions);
-    explain_offers(DefaultRoutes::offers(peers, config.node.asn), record, conditions);
+    explain_offers(peers, config.node.asn, record, conditions);
     explain_traffic(record, last_turn, conditions);
     if (!file_refusal.empty()) {
-        conditions.push_back(
-            {"drain file", "exists, but is refused: " + file_refusal, true, record.since, "", ""});
+        conditions.push_back({"drain file",
+                              "exists, but is refused: " + file_refusal,
+                              true,
+                              drain_file_refused.since,
+                              drain_file_refused.last_event,
+                              ""});
     }
     if (!file_problem.empty()) {
         conditions.push_back({"drain file",
                               "cannot be looked at: " + file_problem + "; it counts as " +
                                   (file_exists ? "present" : "absent") + ", as seen last",
                               false,
-                              record.since,
-                              "",
+                              drain_file_hidden.since,
+                              drain_file_hidden.last_event,
                               "end its cause: " + file_problem});
     }
     std::ranges::stable_partition(
@@ -296,32 +316,6 @@ std::string Agent::Impl::latest_evidence(const VipRecord& record) const {
                               ? ", " + std::to_string(in_the_way->failures_in_row()) + " of " +
                                     std::to_string(schedule.fall)
                               : "");
-}
-
-void Agent::Impl::note_tracks(VipRecord& record, Instant now) {
-    const auto note = [&](Tracked tracked, std::string value, const std::string& event) {
-        Track& track = record.tracks[static_cast<std::size_t>(tracked)];
-        if (track.value != value) {
-            const bool is_first = track.value.empty();
-            track.value = std::move(value);
-            track.since = now;
-            track.last_event = is_first ? "" : event;
-        }
-    };
-    const vip::Conditions& conditions = record.conditions;
-    note(
-        Tracked::Health, std::string(vip::to_string(conditions.verdict)), conditions.health_reason);
-    note(Tracked::HoldDown,
-         std::string(vip::to_string(conditions.hold_down)),
-         conditions.health_reason);
-    note(Tracked::Drain,
-         conditions.drain == vip::DrainStep::None ? "not drained" : conditions.drain_reason,
-         conditions.drain == vip::DrainStep::None ? "undrained" : conditions.drain_reason);
-    note(Tracked::Stop, conditions.is_stopping ? "stopping" : "running", "stop");
-    note(Tracked::Address,
-         conditions.address_problem.empty() ? "present" : conditions.address_problem,
-         conditions.address_problem.empty() ? "all addresses are there"
-                                            : conditions.address_problem);
 }
 
 } // namespace anyvip::cmd

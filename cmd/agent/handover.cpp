@@ -36,6 +36,8 @@ template <class Archive> void Agent::Impl::transfer(Archive& archive) {
     archive.field(15, file_problem);
     archive.field(16, forced_peers);
     archive.field(17, peer_refusals);
+    archive.field(18, drain_file_refused);
+    archive.field(19, drain_file_hidden);
     default_routes.transfer(archive, peers); // fields 20 to 22
 }
 

@@ -113,8 +113,11 @@ struct Agent::Impl {
     void note_exposure(VipRecord& record, bool was_known, Instant now);
     void note_state(VipRecord& record, vip::Decision decision, Instant now);
     void report_states();
-    void note_tracks(VipRecord& record, Instant now);
     void schedule(VipRecord& record, Instant now);
+
+    // ---- tracks.cpp ----
+    void note_tracks(VipRecord& record, Instant now);
+    void note_drain_file(Instant now);
 
     // ---- explain.cpp ----
     /// What the check that stands in the way says by now; empty: nothing but its reason.
@@ -246,6 +249,8 @@ struct Agent::Impl {
     std::optional<Instant> file_retry_at;
     std::string file_refusal;
     std::string file_problem; // why it cannot be looked at
+    Track drain_file_refused;
+    Track drain_file_hidden;
 
     enum class Stop : std::uint8_t { None, Lingering, Removing, Done };
     Stop stopping = Stop::None;

@@ -8,6 +8,8 @@ namespace anyvip::cmd {
 
 namespace {
 
+constexpr std::string_view out_by_drain = "drained";
+
 template <class... Ts> struct Overload : Ts... {
     using Ts::operator()...;
 };
@@ -192,6 +194,36 @@ void PeerSet::advance_use(PeerRecord& record, std::chrono::milliseconds gshut, I
         record.use_until.reset();
     }
     is_use_changed_ = is_use_changed_ || record.use != before;
+    if (record.use == PeerUse::Open) {
+        record.use_track.note("in use",
+                              record.use_track.value == out_by_drain ? "anyvip undrain --peer"
+                                                                     : "its session was reset",
+                              now);
+    } else if (record.is_held) {
+        record.use_track.note(out_by_drain, "anyvip drain --peer", now);
+    } else {
+        record.use_track.note(
+            "about to be reset", "the new configuration: " + resets_.front().keys, now);
+    }
+}
+
+std::string family_remedy(const PeerEntry& entry, const bgp::PeerStatus& status, Family family) {
+    const auto index = static_cast<std::size_t>(family);
+    const std::string name(to_string(family));
+    if (!entry.session.families.at(index)) {
+        return "add " + name + " to families in its [[peer]]";
+    }
+    if (!status.families.at(index)) {
+        return "activate this address family for the neighbour on the router, or leave it out of "
+               "families in [[peer]] and of the VIPs for it";
+    }
+    if (status.family_problem.at(index).starts_with("no usable next hop")) {
+        return "set next_hop_" + name +
+               " in its [[peer]] to an address of this node that the "
+               "router reaches";
+    }
+    return "the router must send UPDATEs that are in order; anyvip reset " + entry.session.name +
+           " begins anew";
 }
 
 void PeerSet::collect_events(Instant now) {

@@ -3,6 +3,7 @@
 // reload needs, one after the other.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -18,6 +19,7 @@
 
 #include "cmd/agent/deadlines.hpp"
 #include "cmd/agent/outbox.hpp"
+#include "cmd/agent/track.hpp"
 #include "vip/decision.hpp"
 
 namespace anyvip::cmd {
@@ -40,6 +42,8 @@ struct PeerRecord {
     bool is_bfd_admin_down = false; ///< at the router
     bool bfd_was_up = false;        ///< in this BGP session
     std::string refused;
+    Track use_track;
+    std::array<Track, 2> offer_tracks; ///< by Family: of the default route that it is to send
 
     /// What goes over at an upgrade in place.
     template <class Archive> void transfer(Archive& archive) {
@@ -52,6 +56,8 @@ struct PeerRecord {
         archive.field(7, is_bfd_admin_down);
         archive.field(8, bfd_was_up);
         archive.field(9, refused);
+        archive.field(10, use_track);
+        archive.field(11, offer_tracks);
     }
 };
 
@@ -65,8 +71,9 @@ is_leaving(const PeerRecord& record, std::chrono::milliseconds gshut, Instant no
 /// The keys of which a change costs the session (CONTRACT section 5).
 [[nodiscard]] std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after);
 
-/// The same router, whatever its name.
-[[nodiscard]] bool is_same_router(const PeerEntry& a, const PeerEntry& b);
+/// What would have to change for this family to be announced to an Established router.
+[[nodiscard]] std::string
+family_remedy(const PeerEntry& entry, const bgp::PeerStatus& status, Family family);
 
 /// With `bfd.strict` there is no session before BFD is up, unless the router has switched it off.
 [[nodiscard]] bool waits_for_bfd(const PeerRecord& record);

@@ -207,7 +207,8 @@ void Agent::Impl::configure_vip(VipRecord& record, const vip::VipConfig& next, I
 
 void Agent::Impl::bind(VipRecord& record, Instant now) {
     const vip::VipConfig& next = record.config;
-    record.addresses.clear();
+    const std::vector<AddressSlot*> old_addresses = std::exchange(record.addresses, {});
+    const std::vector<PeerRecord*> old_peers = std::exchange(record.peers, {});
     for (const Prefix& prefix : next.addresses) {
         record.addresses.push_back(
             &addresses.claim({prefix, next.interface},
@@ -230,7 +231,6 @@ void Agent::Impl::bind(VipRecord& record, Instant now) {
             }
         }
     }
-    record.peers.clear();
     for (const auto& peer : peers.all()) {
         const std::string& name = peer->entry.session.name;
         if (next.peers.empty() || std::ranges::find(next.peers, name) != next.peers.end()) {
@@ -241,6 +241,7 @@ void Agent::Impl::bind(VipRecord& record, Instant now) {
             peer->peer.want(prefix, nullptr);
         }
     }
+    record.follow(old_peers, old_addresses);
 }
 
 void Agent::Impl::remove_vip(VipRecord& record, Instant now) {

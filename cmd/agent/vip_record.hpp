@@ -12,6 +12,7 @@
 #include "cmd/agent/address_set.hpp"
 #include "cmd/agent/check_set.hpp"
 #include "cmd/agent/peer_set.hpp"
+#include "cmd/agent/track.hpp"
 #include "health/service.hpp"
 #include "vip/bandwidth.hpp"
 #include "vip/decision.hpp"
@@ -20,19 +21,20 @@
 
 namespace anyvip::cmd {
 
-/// The conditions of which `explain` tells since when they are as they are.
-enum class Tracked : std::uint8_t { Health, HoldDown, Drain, Stop, Address };
-inline constexpr std::size_t tracked_count = 5;
+/// The conditions of a whole VIP of which `explain` tells since when they are as they are. Those of
+/// an address or a router are kept there.
+enum class Tracked : std::uint8_t { Health, HoldDown, Drain, Stop };
+inline constexpr std::size_t tracked_count = 4;
 
-struct Track {
-    std::string value;
+/// One prefix at one router. What has changed it is found in what else is tracked.
+struct RouteTrack {
+    enum class Step : std::uint8_t { NotWanted, Waiting, Sent };
+    Step step = Step::NotWanted;
     Instant since;
-    std::string last_event;
 
     template <class Archive> void transfer(Archive& archive) {
-        archive.field(1, value);
+        archive.choice(1, step, Step::Sent);
         archive.field(2, since);
-        archive.field(3, last_event);
     }
 };
 
@@ -97,6 +99,7 @@ struct VipRecord {
     Instant since;                                    ///< of decision.state
     vip::VipState reported = vip::VipState::Starting; ///< by the last event
     std::array<Track, tracked_count> tracks;
+    std::vector<RouteTrack> routes; ///< of each peer, each address
 
     bool is_dirty = false;
     std::optional<Instant> deadline;
@@ -124,8 +127,24 @@ struct VipRecord {
         archive.choice(17, reported, vip::VipState::Drained);
         archive.field(18, tracks);
         archive.field(19, inherited);
+        archive.field(20, routes);
     }
+
+    /// `routes` of before, with the peers and addresses of then, becomes that of now.
+    void follow(const std::vector<PeerRecord*>& old_peers,
+                const std::vector<AddressSlot*>& old_addresses);
 };
+
+struct Cause {
+    Instant since;
+    std::string last_event;
+};
+
+/// Of the state of one of its prefixes at one of its routers, by their places.
+[[nodiscard]] Cause cause_of(const VipRecord& record,
+                             const PeerRecord& peer,
+                             std::size_t peer_index,
+                             std::size_t address);
 
 /// What counts for this VIP instead of the state of one of its checks, as long as that has no
 /// verdict of its own (CONTRACT section 5).

@@ -69,13 +69,11 @@ class Examination {
                     router.name + " is of no use: " + router.problem,
                     "anyvip peers " + router.name);
             }
-            for (const std::string& problem : router.family_problems) {
+            for (const auto& [problem, remedy] : router.family_problems) {
                 add(Severity::Warning,
                     "routers",
                     router.name + " " + problem,
-                    "activate this address family for the neighbour on the router, or leave it out "
-                    "of families in [[peer]] and of the VIPs for it; anyvip peers " +
-                        router.name);
+                    remedy + "; anyvip peers " + router.name);
             }
         }
     }

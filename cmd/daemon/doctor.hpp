@@ -40,15 +40,20 @@ struct DoctorSetup {
         std::vector<Prefix> prefixes;
     };
 
+    struct FamilyProblem {
+        std::string problem;
+        std::string remedy;
+    };
+
     struct Router {
         std::string name;
         std::string interface; ///< that of its session, else of the route there; empty: unknown
         std::optional<IpAddress> address;
-        std::array<bool, 2> families{true, true}; ///< by Family: of VIPs that are announced there
-        std::string problem;                      ///< empty: Established
-        std::vector<std::string> family_problems; ///< Established, but not for one of `families`
-        bool has_default_route = false;           ///< `default_route`
-        std::uint16_t listen_port = 179;          ///< for its connections; 0: none
+        std::array<bool, 2> families{true, true};   ///< by Family: of VIPs that are announced there
+        std::string problem;                        ///< empty: Established
+        std::vector<FamilyProblem> family_problems; ///< Established, but not for all `families`
+        bool has_default_route = false;             ///< `default_route`
+        std::uint16_t listen_port = 179;            ///< for its connections; 0: none
         bool has_bfd = false;
         bool is_multihop = false;
         std::string bfd_problem; ///< empty: fine, off, or too early to tell

@@ -6,6 +6,7 @@
 #include <map>
 #include <ranges>
 
+#include "cmd/agent/peer_set.hpp"
 #include "cmd/daemon/doctor.hpp"
 #include "cmd/daemon/wall_time.hpp"
 #include "vip/kernel/local.hpp"
@@ -50,15 +51,17 @@ std::string problem_of(const bgp::PeerStatus& status) {
 }
 
 /// A family that nothing is announced of is nobody's problem: both are always offered.
-std::vector<std::string> family_problems_of(const bgp::PeerStatus& status,
-                                            const std::array<bool, 2>& families) {
-    std::vector<std::string> problems;
+std::vector<DoctorSetup::FamilyProblem> family_problems_of(const PeerEntry& entry,
+                                                           const bgp::PeerStatus& status,
+                                                           const std::array<bool, 2>& families) {
+    std::vector<DoctorSetup::FamilyProblem> problems;
     for (const Family family : {Family::Ipv4, Family::Ipv6}) {
         const auto index = static_cast<std::size_t>(family);
         if (status.state == bgp::SessionState::Established && families.at(index) &&
             !status.family_problem.at(index).empty()) {
-            problems.push_back("carries no " + std::string(to_string(family)) + ": " +
-                               status.family_problem.at(index));
+            problems.push_back({"carries no " + std::string(to_string(family)) + ": " +
+                                    status.family_problem.at(index),
+                                family_remedy(entry, status, family)});
         }
     }
     return problems;
@@ -272,7 +275,7 @@ DoctorSetup doctor_setup(Agent& agent) {
             router.address = status.endpoints->remote;
         }
         router.problem = problem_of(status);
-        router.family_problems = family_problems_of(status, router.families);
+        router.family_problems = family_problems_of(entry, status, router.families);
         router.bfd_problem = bfd_problem_of(agent, entry, status);
         compare_paths(agent, places, *peer, entry, setup);
     }

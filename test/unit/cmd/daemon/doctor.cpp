@@ -242,10 +242,26 @@ TEST_CASE("doctor: a port to listen on needs its capability only where one is li
 
 TEST_CASE("doctor: a router that does not carry a family that is needed is not of no use") {
     Ward ward;
-    ward.setup.routers.front().family_problems = {"carries no ipv6: the router does not offer it"};
+    ward.setup.routers.front().family_problems = {
+        {"carries no ipv6: the router does not offer it", "activate it"}};
     CHECK(ward.checks() == Names{"warning routers"});
     CHECK(diagnose(ward.setup, ward.host)[0].finding ==
           "tor1 carries no ipv6: the router does not offer it");
+    CHECK(diagnose(ward.setup, ward.host)[0].remedy == "activate it; anyvip peers tor1");
+}
+
+TEST_CASE("doctor: a key that everybody can read") {
+    Ward ward;
+    ward.setup.secret_files = {{"/etc/anyvip/a", "the key of peer tor1"},
+                               {"/etc/anyvip/b", "the key of peer tor2"}};
+    CHECK(ward.checks().empty());
+    ward.host.exposed_files = {"/etc/anyvip/b"};
+    CHECK(diagnose(ward.setup, ward.host) ==
+          std::vector<Finding>{
+              {Severity::Warning,
+               "secrets",
+               "/etc/anyvip/b holds the key of peer tor2 and can be read by everybody",
+               "chmod o-rwx /etc/anyvip/b"}});
 }
 
 TEST_CASE("doctor: answers need a way back, of each family that has VIPs") {
