@@ -213,6 +213,16 @@ def restart_keys(stage):
     stage.daemon["control"], stage.daemon["state_dir"] = control, state
 
 
+@case("a VIP that is the router ID that runs is refused, though the file no longer has it")
+def router_id(stage):
+    stage.wait_state("announced")
+    del stage.node_keys["router_id"]
+    stage.vips.append({"name": "own", "addresses": ["10.0.0.11"]})
+    stage.write()
+    expect_in("already the router_id", stage.cli("reload", code=1).stderr, "reload")
+    expect(stage.vip()["state"], "announced", "state")
+
+
 @case("the TCP listener moves at a reload, and stays where it was when it cannot")
 def http_moves(stage):
     old = stage.daemon["http"]

@@ -312,59 +312,6 @@ TEST_CASE("starved: never before the next run could end, however small `fall` is
     }
 }
 
-TEST_CASE(
-    "CONTRACT 3: starved no later than fall x (interval + timeout), but for the run under way") {
-    CheckConfig config = web();
-    config.schedule = {.interval = seconds(1),
-                       .timeout = seconds(30),
-                       .fall = 1,
-                       .rise = 1,
-                       .fast_interval = milliseconds(250)};
-    for (std::uint64_t seed = 0; seed < 200; ++seed) {
-        Check check(config, seed, 0.0, start);
-        check.started(start);
-        check.finished(pass(), start);
-        SUBCASE("no run ends") {
-            while (!check.wants_run(*check.next_deadline())) {
-                REQUIRE_FALSE(check.tick(*check.next_deadline()));
-            }
-            const Instant began = *check.next_deadline();
-            check.started(began);
-            const Instant ends = *check.next_deadline();
-            CHECK(ends >= start + seconds(31));
-            CHECK(ends >= began + seconds(30)); // it may take that long, and is then no starved one
-            CHECK(ends <= start + milliseconds(31030 + 100));
-            CHECK(check.tick(ends));
-        }
-        SUBCASE("none can be begun, time and again") {
-            Instant now = start;
-            while (check.state() == State::Up && now < start + seconds(100)) {
-                now = *check.next_deadline();
-                if (check.wants_run(now)) {
-                    check.started(now);
-                    check.finished(no_descriptor(), now);
-                }
-                check.tick(now);
-            }
-            CHECK(now >= start + seconds(31));
-            CHECK(now <= start + milliseconds(31030 + 250 + 100));
-        }
-        SUBCASE(
-            "a run that takes all its time is late: the one after it decides, in its own time") {
-            Instant now = *check.next_deadline();
-            check.started(now);
-            now += seconds(30);
-            CHECK_FALSE(check.finished(late(timeout()), now));
-            REQUIRE(check.wants_run(now));
-            check.started(now);
-            now += seconds(30);
-            CHECK_FALSE(check.tick(now));
-            CHECK(check.finished(timeout(), now));
-            CHECK(check.reason() == "http check web: timeout after 1.0 s, 1 of 1");
-        }
-    }
-}
-
 TEST_CASE("hard_fail = false counts a refused connection like any failure") {
     CheckConfig config = web();
     config.schedule.hard_fail = false;
