@@ -25,14 +25,19 @@ struct TrafficWatch {
     std::optional<Instant> acknowledged_at; ///< by all routers
     std::optional<Instant> measured_at;     ///< last count of packets; nullopt: nobody counts
     std::optional<Instant> last_packet_at;
+    std::optional<Instant> counted_since; ///< the counts have no gap since then; nullopt: no gap
     std::optional<Instant> flows_counted_at;
     FlowCount flows;
     std::uint64_t packets = 0; ///< since the withdraw
 
+    /// What arrives was counted at this moment.
+    void measured(Instant now);
     /// No packet for `silence` after the acknowledgement, as far as anybody counts.
     [[nodiscard]] bool is_silent(const LingerLimits& limits) const;
     /// Serving on can end: silent and for at least `linger_min`, or for `linger` in all.
     [[nodiscard]] bool has_ended(const LingerLimits& limits, Instant now) const;
+    /// Every flow that was left at the last count has been silent for `idle`.
+    [[nodiscard]] bool has_quiet_flows(std::chrono::milliseconds idle) const;
     /// A drain is over: silent, and every flow left has been silent for `idle`. Without anybody who
     /// counts packets, `linger` after the withdraw stands for silence.
     [[nodiscard]] bool
@@ -49,6 +54,7 @@ struct TrafficWatch {
         archive.field(5, flows_counted_at);
         archive.field(6, flows);
         archive.field(7, packets);
+        archive.field(8, counted_since);
     }
 };
 

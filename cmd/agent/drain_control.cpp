@@ -27,9 +27,7 @@ using namespace std::chrono_literals;
                    ? "; withdrawn, " + std::to_string(record.traffic.flows.flows) + " flows left"
                    : "; withdrawn, waiting for its traffic to end";
     }
-    return record.drain.outcome == DrainOutcome::DeadlinePassed
-               ? "; its deadline passed with traffic left"
-               : "";
+    return record.drain.has_traffic_left() ? "; its deadline passed with traffic left" : "";
 }
 
 } // namespace
@@ -211,6 +209,7 @@ bool Agent::Impl::begins_with_gshut(const VipRecord& record, const HolderKey& ho
 void Agent::Impl::begin_drain(VipRecord& record, const HolderKey& holder, Instant now) {
     HolderRun& run = runs[holder];
     record.drain.outcome = DrainOutcome::Running;
+    record.drain.waits_until.reset();
     if (begins_with_gshut(record, holder)) {
         enter(record, vip::DrainStep::GracefulShutdown, now);
         run.gshut_until = run.gshut_until.value_or(now + config.drain.gshut);
@@ -244,7 +243,7 @@ void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
         return;
     }
     // The withdraw itself comes after this: only the next look can find its traffic ended.
-    const bool was_withdrawn = record.drain.step == vip::DrainStep::Withdrawn;
+    const bool had_traffic_left = record.drain.has_traffic_left();
     if (record.drain.step == vip::DrainStep::None) {
         begin_drain(record, *holder, now);
     }
@@ -256,24 +255,44 @@ void Agent::Impl::advance_drain(VipRecord& record, Instant now) {
         if (is_down || run.is_confirmed || stopping != Stop::None) {
             leave_service(record, now);
         }
-    } else if (was_withdrawn) {
-        const auto deadline = drain_deadline(record);
-        if (!record.traffic.withdrawn_at ||
-            record.traffic.is_drained(limits(), config.drain.idle, now)) {
-            enter(record, vip::DrainStep::Finished, now);
-            record.drain.outcome = DrainOutcome::Ended;
-        } else if (deadline && now >= *deadline) {
-            enter(record, vip::DrainStep::Finished, now);
-            record.drain.outcome = DrainOutcome::DeadlinePassed;
-        }
+    } else if (had_traffic_left) {
+        look_for_end(record, now);
     }
     record.drain.reason = describe(*holder) + step_text(record);
     record.drain.is_refused = false;
 }
 
+/// Traffic may end after the deadline as well: what is said of it then has to become true again.
+void Agent::Impl::look_for_end(VipRecord& record, Instant now) {
+    const auto deadline = drain_deadline(record);
+    if (!record.traffic.withdrawn_at ||
+        record.traffic.is_drained(limits(), config.drain.idle, now)) {
+        enter(record, vip::DrainStep::Finished, now);
+        record.drain.outcome = DrainOutcome::Ended;
+    } else if (deadline && now >= *deadline) {
+        enter(record, vip::DrainStep::Finished, now);
+        record.drain.outcome = DrainOutcome::DeadlinePassed;
+    }
+}
+
+/// A drain that joins after the deadline has passed: it looks again, and waits for as long as it
+/// was told to.
+void Agent::Impl::wait_again(VipRecord& record,
+                             std::optional<std::chrono::milliseconds> deadline,
+                             Instant now) {
+    if (record.drain.step == vip::DrainStep::Finished && record.drain.has_traffic_left()) {
+        record.drain.outcome = DrainOutcome::Running;
+        record.drain.waits_until = now + deadline.value_or(config.drain.deadline);
+        mark(record);
+    }
+}
+
 std::optional<Instant> Agent::Impl::drain_deadline(const VipRecord& record) const {
-    if (record.drain.step != vip::DrainStep::Withdrawn || !record.traffic.withdrawn_at) {
+    if (!record.drain.is_waiting() || !record.traffic.withdrawn_at) {
         return std::nullopt;
+    }
+    if (record.drain.step == vip::DrainStep::Finished) {
+        return record.drain.waits_until;
     }
     const std::optional<HolderKey> holder = holder_of(record.config, effective);
     const auto run = holder ? runs.find(*holder) : runs.end();

@@ -87,6 +87,7 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
             names.push_back(record->config.name);
         }
     }
+    const std::vector<std::string> asked = names;
     // What is held already is no question any more.
     std::erase_if(names, [&](const std::string& name) {
         return holder_of(find_vip(name)->config, drains).has_value();
@@ -108,6 +109,9 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
     const vip::DrainState before = drains;
     forget_drains(names);
     hold(request, make_hold(request, now));
+    for (const std::string& name : asked) {
+        wait_again(*find_vip(name), request.deadline, now.monotonic);
+    }
     const auto note_end = [&](const std::string& what, const vip::Hold& held) {
         reply.notes.push_back(what + " is drained already; joined: " + end_of(held, now));
     };

@@ -165,6 +165,9 @@ struct Agent::Impl {
     void advance_drain(VipRecord& record, Instant now);
     void begin_drain(VipRecord& record, const HolderKey& holder, Instant now);
     void leave_service(VipRecord& record, Instant now);
+    void look_for_end(VipRecord& record, Instant now);
+    void
+    wait_again(VipRecord& record, std::optional<std::chrono::milliseconds> deadline, Instant now);
     void enter(VipRecord& record, vip::DrainStep step, Instant now);
     [[nodiscard]] std::optional<Instant> drain_deadline(const VipRecord& record) const;
 

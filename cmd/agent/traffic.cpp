@@ -38,11 +38,10 @@ void Agent::Impl::packets_seen(const std::map<IpAddress, std::uint64_t>& packets
     for (const IpAddress& address : measured_packets) {
         VipRecord& record = *by_address.at(address);
         // Its silence is waited for; after that, counts are only shown.
-        if (record.drain.step == vip::DrainStep::Withdrawn ||
-            !record.traffic.has_ended(limits(), now)) {
+        if (record.drain.has_traffic_left() || !record.traffic.has_ended(limits(), now)) {
             mark(record);
         }
-        record.traffic.measured_at = now;
+        record.traffic.measured(now);
         const auto told = packets.find(address);
         const std::uint64_t count = told == packets.end() ? 0 : told->second;
         std::uint64_t& last = packet_counts[address];
@@ -95,16 +94,20 @@ void Agent::Impl::flows_counted(const std::map<IpAddress, vip::FlowCount>& flows
         record->flows_at = now;
         record->traffic.flows = sum;
         record->traffic.flows_counted_at = now;
-        if (record->drain.step == vip::DrainStep::Withdrawn) {
+        if (record->drain.has_traffic_left()) {
             mark(*record);
         }
     }
 }
 
 void Agent::Impl::update_measures(VipRecord& record, Instant now) {
-    const bool wants_flows = record.drain.step == vip::DrainStep::Withdrawn;
+    // When the deadline has passed and nobody waits any more, traffic may go on for hours: the
+    // usual count of flows does, and packets are counted only to see whether they have ended too.
+    const bool wants_flows = record.drain.is_waiting();
+    const bool wants_end = wants_flows || (record.drain.has_traffic_left() &&
+                                           record.traffic.has_quiet_flows(config.drain.idle));
     const auto& withdrawn_at = record.traffic.withdrawn_at;
-    const bool is_ending = withdrawn_at && (stopping == Stop::Lingering || wants_flows ||
+    const bool is_ending = withdrawn_at && (stopping == Stop::Lingering || wants_end ||
                                             now < *withdrawn_at + watch_time);
     const bool is_new =
         record.is_exposed && !record.has_traffic && now < record.exposed_since + watch_time;

@@ -80,7 +80,8 @@ NodeState Agent::Impl::node_state() const {
 DrainProgress Agent::Impl::progress_of(const VipRecord& record) const {
     DrainProgress progress;
     progress.vip = record.config.name;
-    progress.step = record.drain.step;
+    // Who waits after the deadline waits for traffic to end, as before it.
+    progress.step = record.drain.is_waiting() ? vip::DrainStep::Withdrawn : record.drain.step;
     progress.outcome = record.drain.outcome;
     progress.since = record.drain.since;
     if (record.traffic.withdrawn_at && record.traffic.flows_counted_at) {

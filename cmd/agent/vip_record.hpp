@@ -45,6 +45,20 @@ struct VipDrain {
     Instant since;
     std::string reason;      ///< who holds it, and why
     bool is_refused = false; ///< `keep_last` has ended it, and `reason` says so
+    /// Finished with traffic left, and a drain has joined since: how long that one waits.
+    std::optional<Instant> waits_until;
+
+    /// Withdrawn, and its traffic has not ended yet, whether or not anybody waits for that.
+    [[nodiscard]] bool has_traffic_left() const {
+        return step == vip::DrainStep::Withdrawn ||
+               (step == vip::DrainStep::Finished && outcome != DrainOutcome::Ended);
+    }
+
+    /// … and somebody does.
+    [[nodiscard]] bool is_waiting() const {
+        return step == vip::DrainStep::Withdrawn ||
+               (step == vip::DrainStep::Finished && outcome == DrainOutcome::Running);
+    }
 
     template <class Archive> void transfer(Archive& archive) {
         archive.choice(1, step, vip::DrainStep::Finished);
@@ -52,6 +66,7 @@ struct VipDrain {
         archive.field(3, since);
         archive.field(4, reason);
         archive.field(5, is_refused);
+        archive.field(6, waits_until);
     }
 };
 

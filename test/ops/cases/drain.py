@@ -107,6 +107,20 @@ def drain_deadline(stage):
         expect(stage.node.has_address(VIP4), True, "address held")
 
 
+@case("drain --wait after a deadline that has passed waits again, and ends with 0 when no flow is left",
+      slow=True)  # fmt: skip
+def drain_again(stage):
+    stage.wait_state("announced")
+    with long_flow(stage):
+        stage.cli("drain", "--wait", "--deadline", "1s", code=4)
+        expect_in("its deadline passed with traffic left", stage.vip()["reason"], "reason")
+        begin = now()
+        stage.cli("drain", "--wait", "--deadline", "2s", code=4)
+        expect(now() - begin > 1.5, True, "it waited until its own deadline")
+    stage.cli("drain", "--wait", "--deadline", "20s", code=0)
+    expect("deadline" in stage.vip()["reason"], False, "deadline in the reason")
+
+
 @case("drain --wait waits for the flow and ends with 0 when it has ended", slow=True)
 def drain_flow_ends(stage):
     stage.wait_state("announced")

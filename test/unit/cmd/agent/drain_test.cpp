@@ -91,6 +91,90 @@ TEST_CASE("CONTRACT 3: packets that still arrive keep a drain from ending, the d
     }
 }
 
+TEST_CASE("CONTRACT 3: traffic that ends after the deadline has ended") {
+    Stage stage;
+    stage.packets.emplace();
+    stage.turn();
+    (void)stage.drain({.deadline = 10s});
+    stage.pass_time(1s);
+    count_flows(stage, 1, 0ms);
+    std::uint64_t packet = 0;
+    const auto send_for = [&](std::chrono::milliseconds time) {
+        for (auto sent = 0ms; sent < time; sent += 300ms) {
+            (*stage.packets)[www_address] = ++packet;
+            stage.pass_time(300ms);
+        }
+    };
+    send_for(2min);
+    CHECK(progress(stage).outcome == DrainOutcome::DeadlinePassed);
+    CHECK(stage.vip().reason == "drained with the node; its deadline passed with traffic left");
+    CHECK(stage.measured.flows.empty());
+    CHECK(stage.measured.packets.empty()); // not while there is a flow to wait for
+
+    SUBCASE("and not before packets have") {
+        // What has come while nobody counted is unknown: silence begins now.
+        count_flows(stage, 0, 0ms);
+        CHECK(stage.measured.packets == std::vector<IpAddress>{www_address});
+        send_for(1min);
+        CHECK(progress(stage).outcome == DrainOutcome::DeadlinePassed);
+    }
+    SUBCASE("without another command") {
+        count_flows(stage, 0, 0ms);
+    }
+    SUBCASE("the last flow has been silent for `idle`") {
+        count_flows(stage, 1, 5s);
+    }
+    stage.pass_time(2s);
+    CHECK(progress(stage).outcome == DrainOutcome::Ended);
+    CHECK(stage.vip().reason == "drained with the node");
+    CHECK(stage.state() == VipState::Drained);
+    CHECK(stage.measured.packets.empty());
+    CHECK(stage.count("vip.drained") == 1);
+}
+
+TEST_CASE("CONTRACT 4: a drain that joins after the deadline looks again, until its own") {
+    Stage stage;
+    stage.packets.emplace();
+    stage.turn();
+    (void)stage.drain({.deadline = 10s});
+    stage.pass_time(1s);
+    count_flows(stage, 2, 0ms);
+    stage.pass_time(30min);
+    REQUIRE(progress(stage).outcome == DrainOutcome::DeadlinePassed);
+    CHECK_FALSE(progress(stage).deadline);
+
+    vip::DrainRequest request{.deadline = 20s};
+    bool has_flows = false;
+    SUBCASE("of the node, no flow is left") {}
+    SUBCASE("of the node, the flows last") {
+        has_flows = true;
+    }
+    SUBCASE("of the VIP, which the node's drain holds") {
+        request.vips = {"www"};
+        has_flows = true;
+    }
+    (void)stage.drain(request);
+    CHECK(progress(stage).outcome == DrainOutcome::Running);
+    CHECK(progress(stage).step == DrainStep::Withdrawn);
+    CHECK(progress(stage).deadline == stage.now().monotonic + 20s);
+    CHECK(stage.measured.flows == std::vector<IpAddress>{www_address});
+    CHECK(stage.state() == VipState::Drained);
+    if (has_flows) {
+        stage.pass_time(19s);
+        CHECK(progress(stage).outcome == DrainOutcome::Running);
+        stage.pass_time(1s);
+        CHECK(progress(stage).outcome == DrainOutcome::DeadlinePassed);
+        CHECK(progress(stage).step == DrainStep::Finished);
+    } else {
+        count_flows(stage, 0, 0ms);
+        stage.pass_time(2s);
+        CHECK(progress(stage).outcome == DrainOutcome::Ended);
+    }
+    CHECK(stage.measured.flows.empty());
+    CHECK(stage.count("vip.draining") == 1);
+    CHECK(stage.count("vip.drained") == 1);
+}
+
 TEST_CASE("CONTRACT 3: nothing acts before the drain is on disk") {
     Stage stage;
     stage.turn();
