@@ -217,6 +217,12 @@ std::uint32_t Check::weight() const {
     return weight_;
 }
 
+std::uint32_t Check::shown_weight() const {
+    const bool is_zero =
+        state_ == State::Down && !is_demoted_ && last_ && is_weight_zero(last_->result);
+    return is_zero ? 0 : weight_;
+}
+
 bool Check::is_shared() const {
     return config_.scope == Scope::Shared || is_demoted_;
 }

@@ -87,9 +87,11 @@ class Check {
     [[nodiscard]] bool is_running() const;
     /// One line why it is in its state.
     [[nodiscard]] const std::string& reason() const;
-    [[nodiscard]] std::uint32_t weight() const; ///< 100 unless the last results said otherwise
-    [[nodiscard]] bool is_shared() const;       ///< scope, or it is down for shared failures only
-    [[nodiscard]] bool is_demoted() const;      ///< down, but for shared failures only
+    [[nodiscard]] std::uint32_t weight() const; ///< 100 unless the last passes said otherwise
+    /// As it is shown: 0 when it is down and has said so. `weight` stays, for routes that count it.
+    [[nodiscard]] std::uint32_t shown_weight() const;
+    [[nodiscard]] bool is_shared() const;  ///< scope, or it is down for shared failures only
+    [[nodiscard]] bool is_demoted() const; ///< down, but for shared failures only
     [[nodiscard]] const CheckConfig& config() const;
 
     struct LastRun {

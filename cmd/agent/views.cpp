@@ -15,6 +15,17 @@ using namespace std::chrono_literals;
 /// A count of flows older than this is no answer any more.
 constexpr auto flows_are_fresh = 10s;
 
+/// Down, and one of its checks has said with a weight of 0 that it should be.
+[[nodiscard]] bool is_weightless(const VipRecord& record) {
+    return record.health.state == health::State::Down &&
+           std::ranges::any_of(record.checks, [](const auto& instances) {
+               return std::ranges::any_of(instances, [](const CheckInstance* instance) {
+                   return instance->config.scope == health::Scope::Local &&
+                          instance->check.shown_weight() == 0;
+               });
+           });
+}
+
 } // namespace
 
 VipView Agent::Impl::view_of(const VipRecord& record, Instant now) const {
@@ -36,7 +47,7 @@ VipView Agent::Impl::view_of(const VipRecord& record, Instant now) const {
     }
     view.health = record.health.state;
     view.is_drained = record.drain.step != vip::DrainStep::None;
-    view.weight = record.health.weight;
+    view.weight = is_weightless(record) ? 0 : record.health.weight;
     if (record.flows && now < record.flows_at + flows_are_fresh) {
         view.flows = record.flows;
     }

@@ -117,7 +117,7 @@ json::object check_summary(const CheckView& view) {
     document["type"] = health::type_name(check.config().target);
     document["state"] = health::to_string(check.state());
     document["since"] = to_rfc3339(check.since());
-    document["weight"] = check.weight();
+    document["weight"] = check.shown_weight();
     document["last"] =
         check.last() ? json::value(run_document(*check.last())) : json::value(nullptr);
     return document;

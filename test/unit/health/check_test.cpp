@@ -541,9 +541,26 @@ TEST_CASE("weight: the last pass's, 100 without one, and 0 is down") {
     bench.run(weighted);
     bench.run(weighted);
     CHECK(bench.check.state() == State::Up);
+    CHECK(bench.check.shown_weight() == 100);
     bench.run(weighted);
     CHECK(bench.check.state() == State::Down);
     CHECK(bench.check.reason() == "http check web: weight 0, 3 of 3");
+    CHECK(bench.check.shown_weight() == 0);
+    CHECK(bench.check.weight() == 100); // what routes that may still be out there count
+    bench.run(timeout());
+    CHECK(bench.check.shown_weight() == 100);
+}
+
+TEST_CASE("the last run says when it began, so that a question knows whether it came before it") {
+    Bench bench;
+    bench.until_run();
+    const Instant began = bench.now;
+    bench.check.started(began);
+    bench.now += seconds(1);
+    bench.check.finished(pass(), bench.now);
+    REQUIRE(bench.check.last());
+    CHECK(bench.check.last()->started_at == began);
+    CHECK(bench.check.last()->at == bench.now);
 }
 
 TEST_CASE("the history is bounded, and equal results in a row are one entry without output") {

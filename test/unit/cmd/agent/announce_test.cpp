@@ -275,6 +275,30 @@ TEST_CASE("CONTRACT 2: link bandwidth follows the weight in steps and ramps up")
     CHECK(stage.route()->bandwidth == 500.0F);
 }
 
+TEST_CASE("CONTRACT 2: weight 0 is down and shown, link bandwidth keeps the weight before it") {
+    Config config = make_config();
+    config.checks = {make_check("web")};
+    config.checks[0].schedule.fall = 2;
+    config.vips[0].checks = {"web"};
+    config.vips[0].bandwidth_bits_per_second = 8000.0;
+    config.vips[0].on_down = vip::OnDown::Backup;
+    Stage stage(config);
+    stage.turn();
+    health::Result weighted = pass();
+    weighted.weight = 50;
+    stage.finish("web", weighted);
+    CHECK(stage.vip().weight == 50);
+    weighted.weight = 0;
+    for (const std::uint32_t shown : {50U, 0U}) {
+        stage.pass_time(2s);
+        stage.finish("web", weighted);
+        CHECK(stage.vip().weight == shown);
+        REQUIRE(stage.route() != nullptr);
+        CHECK(stage.route()->bandwidth == 500.0F);
+    }
+    CHECK(stage.state() == VipState::Backup);
+}
+
 TEST_CASE("CONTRACT 2: slow_start begins with the plain route: after hold_down, after a drain") {
     Config config = make_config();
     config.checks = {make_check("web")};
