@@ -83,6 +83,7 @@ bool Check::wants_run(Instant now) const {
 
 void Check::started(Instant now) {
     is_running_ = true;
+    is_demanded_ = false;
     started_at_ = now;
     if (!is_deciding_) { // later than it was to be, or earlier
         decided_by_ = now + config_.schedule.timeout;
@@ -131,6 +132,11 @@ void Check::trigger(Instant now) {
     if (!is_running_) {
         merge_trigger(now);
     }
+}
+
+void Check::demand(Instant now) {
+    is_demanded_ = true;
+    trigger(now);
 }
 
 bool Check::tick(Instant now) {
@@ -264,11 +270,13 @@ void Check::remember(const Result& result, Instant now) {
         last_->result = result; // reuses the strings' memory
         last_->at = now;
         last_->times = times;
+        last_->started_at = started_at_;
     } else {
-        last_ = LastRun{.result = result, .at = now, .times = times};
+        last_ = LastRun{.result = result, .at = now, .times = times, .started_at = started_at_};
     }
     if (repeats && !history_.empty()) {
         history_.back().at = now;
+        history_.back().started_at = started_at_;
         history_.back().times = times;
         history_.back().result.took = result.took;
         return;
@@ -338,8 +346,9 @@ void Check::schedule_next(Instant now) {
 }
 
 void Check::merge_trigger(Instant now) {
+    const bool is_at_once = !last_extra_ || is_demanded_;
     const Instant earliest =
-        last_extra_ ? std::max(now, *last_extra_ + config_.schedule.fast_interval) : now;
+        is_at_once ? now : std::max(now, *last_extra_ + config_.schedule.fast_interval);
     next_run_ = std::min(next_run_, earliest);
 }
 

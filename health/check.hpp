@@ -64,10 +64,12 @@ class Check {
     /// Result of the run that was started last. Late and starved results are not counted but run
     /// again at once. Returns true when the state changed, or whether it is shared.
     bool finished(const Result& result, Instant now);
-    /// Something may have happened (socket destroyed, pidfd, inotify, `anyvip check NAME`): run at
-    /// once, or again at once when one is running. Bounded: at most one extra run for each
-    /// `fast_interval`, later triggers are merged.
+    /// Something may have happened (socket destroyed, pidfd, inotify): run at once, or again at
+    /// once when one is running. Bounded: at most one extra run for each `fast_interval`, later
+    /// triggers are merged.
     void trigger(Instant now);
+    /// Somebody waits for a run that begins from now on (`anyvip check NAME`): without a pause.
+    void demand(Instant now);
     /// Deadlines other than runs: starved. Returns true when the state changed.
     bool tick(Instant now);
     /// Of the next run, or of `tick`, whichever is earlier.
@@ -99,11 +101,13 @@ class Check {
         Instant at{};
         /// How many runs in a row ended so (same outcome and detail); `at` is the last of them.
         std::uint64_t times = 1;
+        Instant started_at{}; ///< of the run that ended at `at`
 
         template <class Archive> void transfer(Archive& archive) {
             archive.field(1, result);
             archive.field(2, at);
             archive.field(3, times);
+            archive.field(4, started_at);
         }
     };
 
@@ -140,6 +144,7 @@ class Check {
         archive.field(21, due_);
         archive.field(22, decided_by_);
         archive.field(23, is_deciding_);
+        archive.field(24, is_demanded_);
         if constexpr (Archive::is_loading) {
             if (std::exchange(is_running_, false)) {
                 next_run_ = started_at_;
@@ -180,6 +185,7 @@ class Check {
 
     bool is_running_ = false;
     bool is_triggered_ = false; // the next run, or the one after this, is an extra one
+    bool is_demanded_ = false;  // … and somebody waits for it
     Instant started_at_;
     Instant next_run_;
     Instant due_; // of the first run after the last counted result

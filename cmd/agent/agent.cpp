@@ -120,6 +120,10 @@ void Agent::trigger_check(std::uint64_t check_id, Now now) {
     impl_->checks.trigger(check_id, now.monotonic);
 }
 
+void Agent::demand_check(std::uint64_t check_id, Now now) {
+    impl_->checks.demand(check_id, now.monotonic);
+}
+
 void Agent::address_observed(
     const Prefix& prefix, std::string_view interface, bool is_present, bool is_owned, Now now) {
     const std::uint64_t vip = impl_->addresses.observed(

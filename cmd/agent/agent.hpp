@@ -244,8 +244,10 @@ class Agent {
 
     // ---- inputs ----
     void probe_finished(std::uint64_t check_id, const health::Result& result, Now now);
-    /// Run a check at once (tripwire, `anyvip check NAME`).
+    /// Run a check at once: a tripwire, at most once each `fast_interval`; somebody who waits for a
+    /// run that begins from now on (`anyvip check NAME`), always.
     void trigger_check(std::uint64_t check_id, Now now);
+    void demand_check(std::uint64_t check_id, Now now);
     /// What is on an interface, from a dump or a notification. `is_owned`: it carries our mark.
     void address_observed(
         const Prefix& prefix, std::string_view interface, bool is_present, bool is_owned, Now now);

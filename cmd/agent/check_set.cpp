@@ -110,6 +110,13 @@ void CheckSet::trigger(std::uint64_t id, Instant now) {
     }
 }
 
+void CheckSet::demand(std::uint64_t id, Instant now) {
+    if (const auto found = by_id_.find(id); found != by_id_.end()) {
+        found->second->check.demand(now);
+        service(*found->second, now);
+    }
+}
+
 void CheckSet::tick(Instant now) {
     for (std::size_t served = 0; served < most_in_a_turn; ++served) {
         const auto id = deadlines_.due(now + health::longest_lead);

@@ -52,6 +52,7 @@ class CheckSet {
 
     void finished(std::uint64_t id, const health::Result& result, Instant now);
     void trigger(std::uint64_t id, Instant now);
+    void demand(std::uint64_t id, Instant now);
     /// Touches only those that are due.
     void tick(Instant now);
 

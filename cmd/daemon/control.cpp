@@ -32,14 +32,21 @@ void Control::hand_over(ApiHandedOver& api) const {
                         const Responder& responder,
                         std::vector<std::string> names) {
         if (const int descriptor = responder->descriptor(); descriptor >= 0) {
-            clients.push_back({descriptor, std::move(names), {}});
+            clients.push_back({descriptor, std::move(names), {}, {}, {}, {}});
         }
     };
     for (const Responder& follower : host_.events.followers()) {
         add(api.event_followers, follower, {});
     }
     for (const CheckWaiter& waiter : check_waiters_) {
-        add(api.check_waiters, waiter.responder, {waiter.label});
+        if (const int descriptor = waiter.responder->descriptor(); descriptor >= 0) {
+            api.check_waiters.push_back({descriptor,
+                                         {waiter.labels.begin(), waiter.labels.end()},
+                                         {},
+                                         waiter.asked_at,
+                                         waiter.name,
+                                         {}});
+        }
     }
     for (const Responder& waiter : upgrade_waiters_) {
         add(api.upgrade_waiters, waiter, {});
@@ -72,7 +79,12 @@ void Control::take_over(const ApiHandedOver& api, HttpServer& server) {
     });
     adopt(api.check_waiters, BeforeAnswer, [this](const ApiClient& client, Responder responder) {
         if (!client.names.empty()) {
-            check_waiters_.push_back({client.names.front(), std::move(responder)});
+            // A program of before asks for one instance, and for any run of it.
+            check_waiters_.push_back(
+                {client.asked_for.empty() ? client.names.front() : client.asked_for,
+                 {client.names.begin(), client.names.end()},
+                 client.asked_at.value_or(Instant::min()),
+                 std::move(responder)});
         }
     });
     adopt(api.upgrade_waiters, BeforeAnswer, [this](const ApiClient&, Responder responder) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,8 +86,11 @@ class Control {
     void after_turn() { drain_waiters_.update(host_.agent); }
 
   private:
+    /// Wants one run of each instance of a check, started after it has asked.
     struct CheckWaiter {
-        std::string label;
+        std::string name;
+        std::set<std::string, std::less<>> labels; ///< whose run has not ended yet
+        Instant asked_at;
         Responder responder;
     };
 
@@ -99,6 +103,8 @@ class Control {
     void send_in_pieces(const Responder& responder, std::string_view type, MakePieces make);
     void write_texts();
     void get_named(std::string_view kind, const std::string& name, const Responder& responder);
+    /// With the tripwires, which the agent does not know; empty when there is no such check.
+    [[nodiscard]] boost::json::object check_answer(const std::string& name) const;
     void follow_events(const HttpRequest& request, const Responder& responder);
 
     // ---- control_changes.cpp ----
@@ -115,6 +121,8 @@ class Control {
                     const std::string& name,
                     const Responder& responder);
     void run_check(const std::string& name, const Responder& responder);
+    [[nodiscard]] bool has_ended(CheckWaiter& waiter, std::string_view label) const;
+    [[nodiscard]] bool has_lost_its_check(CheckWaiter& waiter) const;
 
     [[nodiscard]] bool is_host_accepted(std::string_view host) const;
 

@@ -201,44 +201,76 @@ void Control::reset_peer(const HttpRequest& request,
 }
 
 void Control::run_check(const std::string& name, const Responder& responder) {
-    bool is_found = false;
+    const Now now = read_clocks();
+    CheckWaiter waiter{name, {}, now.monotonic, responder};
     for (const CheckView& view : host_.agent.checks()) {
-        // NAME stands for all its instances NAME@ADDRESS; the first one that ends answers.
-        if (view.label == name || view.label.starts_with(name + "@")) {
-            if (!is_found) {
-                check_waiters_.push_back({view.label, responder});
-            }
-            is_found = true;
-            host_.agent.trigger_check(view.id, read_clocks());
+        // NAME stands for all its instances NAME@ADDRESS.
+        if (view.label == name || view.check->config().name == name) {
+            waiter.labels.insert(view.label);
+            host_.agent.demand_check(view.id, now);
         }
     }
-    if (!is_found) {
-        fail(responder, 404, "no check named " + name);
+    if (!waiter.labels.empty()) {
+        check_waiters_.push_back(std::move(waiter));
+        host_.turn();
         return;
     }
-    host_.turn();
+    const json::object document = check_answer(name);
+    if (document.empty()) {
+        fail(responder, 404, "no check named " + name);
+    } else {
+        reply(responder, document); // no VIP uses it, so there is nothing to run
+    }
 }
 
 void Control::check_finished(std::string_view label) {
-    check_waiters_.remove_if([&](const CheckWaiter& waiter) {
-        if (waiter.label != label) {
+    check_waiters_.remove_if([&](CheckWaiter& waiter) {
+        if (!has_ended(waiter, label)) {
             return false;
         }
-        reply(waiter.responder, check_document(host_.agent, label));
+        reply(waiter.responder, check_answer(waiter.name));
         return true;
     });
 }
 
-void Control::after_reload() {
-    const auto labels = host_.agent.checks();
-    check_waiters_.remove_if([&](const CheckWaiter& waiter) {
-        const bool is_gone =
-            std::ranges::find(labels, waiter.label, &CheckView::label) == labels.end();
-        if (is_gone) {
-            fail(waiter.responder, 404, "a reload has removed check " + waiter.label);
+// A run that was under way when the question came says nothing about now.
+bool Control::has_ended(CheckWaiter& waiter, std::string_view label) const {
+    const auto waited_for = waiter.labels.find(label);
+    if (waited_for == waiter.labels.end()) {
+        return false;
+    }
+    for (const CheckView& view : host_.agent.checks()) {
+        const auto& last = view.check->last();
+        if (view.label == label && last && last->started_at >= waiter.asked_at) {
+            waiter.labels.erase(waited_for);
+            break;
         }
-        return is_gone;
+    }
+    return waiter.labels.empty();
+}
+
+void Control::after_reload() {
+    check_waiters_.remove_if([&](CheckWaiter& waiter) {
+        if (!has_lost_its_check(waiter)) {
+            return false;
+        }
+        const json::object document = check_answer(waiter.name);
+        if (document.empty()) {
+            fail(waiter.responder, 404, "a reload has removed check " + waiter.name);
+        } else {
+            reply(waiter.responder, document);
+        }
+        return true;
     });
+}
+
+// The instances that are left may have answered before.
+bool Control::has_lost_its_check(CheckWaiter& waiter) const {
+    const auto views = host_.agent.checks();
+    std::erase_if(waiter.labels, [&](const std::string& label) {
+        return std::ranges::find(views, label, &CheckView::label) == views.end();
+    });
+    return waiter.labels.empty();
 }
 
 } // namespace anyvip::cmd

@@ -102,12 +102,7 @@ void Control::get_named(std::string_view kind,
             document["bfd_session"] = std::move(details);
         }
     } else if (kind == "checks") {
-        document = check_document(host_.agent, name);
-        for (const CheckView& view : host_.agent.checks()) {
-            if (view.label == name) {
-                document["tripwires"] = to_array(host_.armed_tripwires(view.id));
-            }
-        }
+        document = check_answer(name);
     } else if (kind == "explain") {
         document = explain_document(host_.agent, name);
     }
@@ -117,6 +112,29 @@ void Control::get_named(std::string_view kind,
         return;
     }
     reply(responder, document);
+}
+
+json::object Control::check_answer(const std::string& name) const {
+    json::object document = check_document(host_.agent, name);
+    if (document.empty()) {
+        return document;
+    }
+    json::value* instances = document.if_contains("instances");
+    std::set<std::string> all;
+    std::size_t index = 0;
+    for (const CheckView& view : host_.agent.checks()) {
+        const bool is_instance = instances != nullptr && view.check->config().name == name;
+        if (view.label != name && !is_instance) {
+            continue;
+        }
+        const std::vector<std::string> armed = host_.armed_tripwires(view.id);
+        all.insert(armed.begin(), armed.end());
+        if (is_instance) {
+            instances->as_array().at(index++).as_object()["tripwires"] = to_array(armed);
+        }
+    }
+    document["tripwires"] = to_array({all.begin(), all.end()});
+    return document;
 }
 
 void Control::follow_events(const HttpRequest& request, const Responder& responder) {

@@ -238,32 +238,76 @@ json::object vip_document(const Agent& agent, std::string_view name) {
     return document;
 }
 
-json::object check_document(const Agent& agent, std::string_view name) {
-    const std::string prefix = std::string(name) + "@";
+namespace {
+
+/// Worst last, as health::conjunction_of has it.
+int badness(health::State state) {
+    switch (state) {
+    case health::State::Up:
+        return 0;
+    case health::State::Down:
+        return 1;
+    case health::State::Unknown:
+        return 2;
+    }
+    return 2;
+}
+
+/// NAME of a check with {vip}: the conjunction of its instances NAME@ADDRESS. `last` is the latest
+/// run of those in the worst state, `weight` the lowest, and it is down since the first of them is,
+/// up since the last of them is. Without an address nothing is known.
+json::object conjunction_document(const health::CheckConfig& config,
+                                  const std::vector<CheckView>& views) {
+    health::State state = views.empty() ? health::State::Unknown : health::State::Up;
+    for (const CheckView& view : views) {
+        state = badness(view.check->state()) > badness(state) ? view.check->state() : state;
+    }
+    std::optional<Instant> since;
+    std::optional<health::Check::LastRun> last;
+    std::uint32_t weight = views.empty() ? 100 : views.front().check->shown_weight();
     json::array instances;
-    bool is_up = true;
-    bool is_known = true;
-    for (const CheckView& view : agent.checks()) {
-        json::object document = check_summary(view);
-        if (view.label == name) {
-            add_check_details(document, *view.check);
-            return document;
+    for (const CheckView& view : views) {
+        const health::Check& check = *view.check;
+        weight = std::min(weight, check.shown_weight());
+        instances.push_back(check_summary(view));
+        if (check.state() != state) {
+            continue;
         }
-        if (view.label.starts_with(prefix)) {
-            is_up = is_up && view.check->state() == health::State::Up;
-            is_known = is_known && view.check->state() != health::State::Unknown;
-            instances.push_back(std::move(document));
+        const bool is_later = since && check.since() > *since;
+        if (!since || is_later == (state == health::State::Up)) {
+            since = check.since();
+        }
+        if (check.last() && (!last || check.last()->at > last->at)) {
+            last = check.last();
         }
     }
-    if (instances.empty()) {
-        return {};
+    return {{"name", config.name},
+            {"type", health::type_name(config.target)},
+            {"state", health::to_string(state)},
+            {"since", since ? json::value(to_rfc3339(*since)) : json::value(nullptr)},
+            {"weight", weight},
+            {"last", last ? json::value(run_document(*last)) : json::value(nullptr)},
+            {"instances", std::move(instances)}};
+}
+
+} // namespace
+
+json::object check_document(const Agent& agent, std::string_view name) {
+    const auto& checks = agent.config().checks;
+    for (std::size_t index = 0; index < checks.size(); ++index) {
+        const std::vector<CheckView> views = agent.checks_at(index);
+        for (const CheckView& view : views) {
+            if (view.label == name) {
+                json::object document = check_summary(view);
+                add_check_details(document, *view.check);
+                return document;
+            }
+        }
+        if (checks[index].name == name) {
+            return conjunction_document(checks[index], views);
+        }
     }
-    // A check with {vip} is the conjunction of its instances.
-    const health::State state = !is_known ? health::State::Unknown
-                                : is_up   ? health::State::Up
-                                          : health::State::Down;
-    return {
-        {"name", name}, {"state", health::to_string(state)}, {"instances", std::move(instances)}};
+    return {};
 }
 
 json::object explain_document(const Agent& agent, std::string_view name) {

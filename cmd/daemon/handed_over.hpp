@@ -50,13 +50,19 @@ struct PeersHandedOver {
 /// A client that waits for something: its connection, and what it was told last.
 struct ApiClient {
     int descriptor = -1;
-    std::vector<std::string> names;                ///< VIPs, the peer, the check
+    std::vector<std::string> names;                ///< VIPs, the peer, instances of the check
     std::map<std::string, std::string> last_lines; ///< by name
+    std::optional<Instant> asked_at;               ///< for a run of a check
+    std::string asked_for;                         ///< the check; `names` are its instances
+    std::string unsaved;                           ///< why what it asked for is not on disk
 
     template <class Archive> void transfer(Archive& archive) {
         archive.descriptor(1, descriptor);
         archive.field(2, names);
         archive.field(3, last_lines);
+        archive.field(4, asked_at);
+        archive.field(5, asked_for);
+        archive.field(6, unsaved);
     }
 };
 

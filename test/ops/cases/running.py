@@ -295,3 +295,51 @@ def check_now(stage):
     expect(done["last"]["ok"], True, "last.ok")
     stage.wait_state("announced")
     stage.cli("check", "nosuch", code=1)
+
+
+@case("check NAME while a run is under way answers with the next one", start=False,
+      checks=[{"name": "f", "type": "exec", "interval": "1h", "rise": 1, "timeout": "5s",
+               "command": ["/bin/sh", "-c", "cat DIR/answer; touch DIR/began; sleep 1"]}],
+      vips=CHECKED)  # fmt: skip
+def check_under_way(stage):
+    stage.checks[0]["command"][2] = stage.checks[0]["command"][2].replace("DIR", stage.directory)
+    answer = f"{stage.directory}/answer"
+    with open(answer, "w") as file:
+        file.write("old")
+    stage.start()
+    stage.wait("the first run is under way", lambda: os.path.exists(f"{stage.directory}/began"))
+    with open(answer, "w") as file:
+        file.write("new")
+    expect(stage.json("check", "f")["last"]["output"], "new", "output")
+
+
+@case("check NAME of a check with {vip} waits for all its addresses and answers with NAME",
+      checks=[{"name": "f", "type": "tcp", "target": "{vip}:8080", "interval": "1h", "rise": 1,
+               "fall": 1},
+              {"name": "unused", "type": "tcp", "target": "{vip}:8080"}],
+      vips=[{"name": "www", "addresses": [VIP4, VIP6], "checks": ["f"]}])  # fmt: skip
+def check_addresses(stage):
+    def runs():
+        return {one["name"]: one["last"] and one["last"]["at"] for one in stage.status()["checks"]}
+
+    stage.wait("first runs", lambda: len(runs()) == 2 and all(runs().values()))
+    with stage.node.entered():
+        listener = socket.create_server((VIP4, 8080))
+    with listener:
+        for _ in range(5):
+            before = runs()
+            done = stage.json("check", "f")
+            for one in done["instances"]:
+                expect(one["last"]["at"] > before[one["name"]], True, f"{one['name']} has run")
+    up, down = sorted(done["instances"], key=lambda one: one["state"], reverse=True)
+    expect((up["name"], up["state"]), (f"f@{VIP4}", "up"), "one instance")
+    expect((down["name"], down["state"]), (f"f@{VIP6}", "down"), "the other")
+    for document in (done, stage.get("/v1/checks/f")):
+        expect((document["name"], document["type"]), ("f", "tcp"), "name and type")
+        expect((document["state"], document["since"]), ("down", down["since"]), "state and since")
+        expect((document["weight"], document["last"]), (100, down["last"]), "weight and last")
+        armed = [name for one in document["instances"] for name in one["tripwires"]]
+        expect(document["tripwires"], sorted(set(armed)), "tripwires")
+    for document in (stage.json("check", "unused"), stage.get("/v1/checks/unused")):
+        expect((document["type"], document["state"]), ("tcp", "unknown"), "without an address")
+        expect((document["instances"], document["last"]), ([], None), "without an address")

@@ -407,6 +407,21 @@ TEST_CASE("a trigger runs at once; more of them are merged to one each fast_inte
     CHECK(is_about(bench.until_run(), milliseconds(1000)));
 }
 
+TEST_CASE("CONTRACT 4: who asks for a run gets one at once, how soon after another ever") {
+    Bench bench;
+    bench.up();
+    for (int i = 0; i < 3; ++i) {
+        bench.check.demand(bench.now);
+        CHECK(bench.check.wants_run(bench.now));
+        bench.check.started(bench.now);
+        bench.check.demand(bench.now); // the run under way may know nothing of what was changed
+        bench.check.finished(pass(), bench.now);
+        CHECK(bench.check.wants_run(bench.now));
+        bench.run(pass());
+        CHECK_FALSE(bench.check.wants_run(bench.now));
+    }
+}
+
 TEST_CASE("a trigger during a run asks for one more: that run may have begun before the event") {
     Bench bench;
     bench.up();
