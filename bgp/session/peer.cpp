@@ -202,6 +202,11 @@ bool Peer::is_advertised(const Prefix& prefix) const {
     return session && impl_->routes_.rib().is_advertised(prefix, session->output().sent());
 }
 
+bool Peer::has_unwritten_withdrawals() const {
+    const Session* session = impl_->established();
+    return session && impl_->routes_.has_withdrawals_after(session->output().sent());
+}
+
 bool Peer::withdrawals_acknowledged() const {
     return impl_->routes_.withdrawals_acknowledged();
 }

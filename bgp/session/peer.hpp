@@ -286,6 +286,8 @@ class Peer {
     void allow_end_of_rib(Instant now);
     /// Sent to the peer (handed to the kernel completely) and not withdrawn since.
     [[nodiscard]] bool is_advertised(const Prefix& prefix) const;
+    /// A withdraw waits for the kernel to take it.
+    [[nodiscard]] bool has_unwritten_withdrawals() const;
     /// No withdraw is waiting to be written or acknowledged.
     [[nodiscard]] bool withdrawals_acknowledged() const;
     /// Prefixes that `paths()` remembers. For new ones the router is asked to send its routes again

@@ -193,6 +193,11 @@ bool Routes::withdrawals_acknowledged() const {
     return unacknowledged_.empty() && !rib_.has_pending_withdrawals();
 }
 
+bool Routes::has_withdrawals_after(std::uint64_t position) const {
+    return rib_.has_pending_withdrawals() ||
+           (!unacknowledged_.empty() && unacknowledged_.back().end > position);
+}
+
 std::optional<Instant> Routes::oldest_withdrawal() const {
     return unacknowledged_.empty() ? blocked_since_ : unacknowledged_.front().since;
 }

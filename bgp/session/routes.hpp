@@ -61,6 +61,8 @@ class Routes {
     [[nodiscard]] bool wants_acknowledgement() const { return !unacknowledged_.empty(); }
 
     [[nodiscard]] bool withdrawals_acknowledged() const;
+    /// A withdraw ends behind this position of the stream, or has no place in it yet.
+    [[nodiscard]] bool has_withdrawals_after(std::uint64_t position) const;
     /// Since when the oldest withdraw is on its way.
     [[nodiscard]] std::optional<Instant> oldest_withdrawal() const;
     /// When to look for acknowledgements next.

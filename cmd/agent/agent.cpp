@@ -221,6 +221,14 @@ void Agent::settle(Now now) {
     impl_->settle(now);
 }
 
+void Agent::withdraws_caused(Instant cause) {
+    impl_->withdraws.caused(impl_->peers, cause);
+}
+
+std::optional<Instant> Agent::withdraws_written() {
+    return impl_->withdraws.written(impl_->peers);
+}
+
 std::optional<Instant> Agent::next_deadline() const {
     return impl_->next_deadline();
 }

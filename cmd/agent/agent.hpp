@@ -295,6 +295,13 @@ class Agent {
     /// Decides, sets wanted routes and addresses, flushes the peers. Idempotent.
     void settle(Now now);
 
+    /// After `settle`: the withdraws that it wants written were caused by an input of this moment.
+    void withdraws_caused(Instant cause);
+    /// After the peers were told what was `sent`: the earliest cause of withdraws that the kernel
+    /// has taken completely since the last call; nullopt: none. Routes that went with their session
+    /// are no withdraw.
+    [[nodiscard]] std::optional<Instant> withdraws_written();
+
     // ---- upgrade in place ----
     /// The state after a turn, as fields for a successor with the same configuration. Changes
     /// nothing.

@@ -23,6 +23,7 @@
 #include "cmd/agent/peer_set.hpp"
 #include "cmd/agent/predecessors.hpp"
 #include "cmd/agent/vip_record.hpp"
+#include "cmd/agent/withdraw_watch.hpp"
 
 namespace anyvip::cmd {
 
@@ -225,6 +226,7 @@ struct Agent::Impl {
     AddressSet addresses;
     PeerSet peers;
     DefaultRoutes default_routes;
+    WithdrawWatch withdraws;
 
     std::uint64_t last_vip_id = 0;
     std::map<std::uint64_t, std::unique_ptr<VipRecord>> vips;

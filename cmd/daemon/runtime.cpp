@@ -154,6 +154,7 @@ std::string Runtime::start(Takeover* takeover) {
     tell_drain_file();
     upgrade_.emplace(upgrade_host());
     if (!persist_error_.empty()) { // the predecessor's disk did not answer: once more
+        saves_.push_back(read_clocks().monotonic);
         drain_writer_->save(agent_->drains());
     }
     watch_signals();
@@ -210,7 +211,9 @@ std::string Runtime::open_api(const ApiHandedOver& inherited) {
         io_,
         path,
         [this](const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
+            cause_ = read_clocks().monotonic;
             control_->handle(request, std::move(responder));
+            cause_.reset();
         },
         inherited.control,
         error);

@@ -4,6 +4,7 @@
 // runtime_upgrade.cpp a new program.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -70,13 +71,14 @@ class Runtime {
     void watch_signals();
     void on_signal(int signal);
     void turn();
+    void turn(Instant cause);
     bool settle_once();
     void execute(const std::vector<Output>& outputs);
     void add_address(const AddAddress& add);
     void remove_address(const RemoveAddress& remove);
     void set_default_route(const SetDefaultRoute& wanted);
     void persisted(const std::string& problem);
-    bool publish();
+    void publish();
     void record(const Event& event);
     void arm_timer();
     void arm_watchdog();
@@ -122,6 +124,11 @@ class Runtime {
     std::set<vip::DefaultRouteKey> unseen_routes_; ///< of a predecessor, not found yet
     Instant started_ = read_clocks().monotonic;
     std::uint64_t upgrades_ = 0;
+    std::optional<Instant> cause_; ///< of the turns of this input, if it is older than they are
+    Instant turn_cause_;           ///< of the turn under way
+    /// The earliest cause of the withdraws of this turn, and when the kernel had the last of them.
+    std::optional<std::pair<Instant, Instant>> withdrawn_;
+    std::deque<Instant> saves_; ///< causes of the drains that wait for the disk
     std::string persist_error_;
     std::string service_status_;
     bool is_status_stale_ = true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/daemon/runtime_impl.hpp"
 
+#include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "cmd/daemon/event_line.hpp"
@@ -23,7 +25,7 @@ void Runtime::turn() {
         return; // an answer from within: the loop below sees it
     }
     is_in_turn_ = true;
-    const Instant began = read_clocks().monotonic;
+    turn_cause_ = cause_.value_or(read_clocks().monotonic);
     // Each round needs a new answer of the kernel to go on; the limit only guards against a mistake
     // of ours.
     constexpr int most_rounds = 64;
@@ -31,10 +33,10 @@ void Runtime::turn() {
     while (round < most_rounds && settle_once()) {
         ++round;
     }
-    const Instant written = read_clocks().monotonic;
-    if (publish()) {
-        metrics_.observe_withdraw(written - began);
+    if (const auto withdrawn = std::exchange(withdrawn_, std::nullopt)) {
+        metrics_.observe_withdraw(withdrawn->second - withdrawn->first);
     }
+    publish();
     bfd_->reconcile();
     control_->after_turn();
     if (std::exchange(is_status_stale_, false)) {
@@ -44,11 +46,23 @@ void Runtime::turn() {
     arm_timer();
 }
 
+// The turn of an input that came, or was due, at this moment: a withdraw is counted from there.
+void Runtime::turn(Instant cause) {
+    cause_ = cause;
+    turn();
+    cause_.reset();
+}
+
 // Returns whether something new was learnt. The peers are told first: nothing that they say waits
 // for an output (agent.hpp).
 bool Runtime::settle_once() {
     agent_->settle(read_clocks());
+    agent_->withdraws_caused(turn_cause_);
     const bool is_told = peers_->drain();
+    if (const auto cause = agent_->withdraws_written()) {
+        const Instant earliest = withdrawn_ ? std::min(withdrawn_->first, *cause) : *cause;
+        withdrawn_ = {earliest, read_clocks().monotonic};
+    }
     const std::vector<Output> outputs = agent_->take_outputs();
     execute(outputs);
     return is_told || !outputs.empty();
@@ -61,7 +75,10 @@ void Runtime::execute(const std::vector<Output>& outputs) {
                             [this](const AddAddress& add) { add_address(add); },
                             [this](const RemoveAddress& remove) { remove_address(remove); },
                             [this](const SetDefaultRoute& set) { set_default_route(set); },
-                            [this](const Persist& persist) { drain_writer_->save(persist.state); },
+                            [this](const Persist& persist) {
+                                saves_.push_back(turn_cause_);
+                                drain_writer_->save(persist.state);
+                            },
                             [this](const Measure& measure) { measurement_->apply(measure); },
                             [this](const PeerAdded& added) { peers_->add(added.name); },
                             [this](const PeerRemoved& removed) { peers_->remove(removed.name); },
@@ -99,23 +116,22 @@ void Runtime::persisted(const std::string& problem) {
         log_.error("cannot save the drains: " + problem);
     }
     agent_->persisted(problem, read_clocks());
-    turn();
+    const Instant cause = saves_.empty() ? read_clocks().monotonic : saves_.front();
+    if (!saves_.empty()) {
+        saves_.pop_front();
+    }
+    turn(cause);
     if (drain_writer_->is_idle()) {
         control_->after_save();
     }
 }
 
-// Returns whether a VIP was withdrawn.
-bool Runtime::publish() {
-    bool is_withdrawn = false;
+void Runtime::publish() {
     for (const Event& event : agent_->take_events()) {
-        is_withdrawn =
-            is_withdrawn || event.event == "vip.withdrawn" || event.event == "vip.drained";
         metrics_.observe_event(event);
         record(event);
         is_status_stale_ = true;
     }
-    return is_withdrawn;
 }
 
 void Runtime::record(const Event& event) {
@@ -138,14 +154,14 @@ void Runtime::arm_timer() {
         return;
     }
     timer_.expires_at(*next);
-    timer_.async_wait([this](ErrorCode error) {
+    timer_.async_wait([this, due = *next](ErrorCode error) {
         if (error) {
             return;
         }
         armed_.reset();
         peers_->look();
         agent_->tick(read_clocks());
-        turn();
+        turn(due);
     });
 }
 

@@ -2,6 +2,7 @@
 """Every path of the API and every command, in their shapes and exit codes (CONTRACT section 4)."""
 
 import json
+import os
 import re
 import shutil
 
@@ -175,6 +176,37 @@ def metrics(stage):
     promtool = shutil.which("promtool")
     if promtool:
         expect(run(promtool, "check", "metrics", stdin=text, check=False), "", "promtool")
+
+
+@case("anyvip_withdraw_latency_seconds counts each turn that takes a route back, and nothing else",
+      routers=2, drain={"gshut": "0s"}, vips=[
+          {"name": "www", "addresses": [VIP4, VIP6], "checks": ["f"]},
+          {"name": "api", "addresses": ["203.0.113.11"]}],
+      checks=[{"name": "f", "type": "file", "interval": "50ms", "rise": 1, "fall": 1}])  # fmt: skip
+def withdraw_latency(stage):
+    def count():
+        return stage.metric("anyvip_withdraw_latency_seconds_count")
+
+    open(stage.ready, "w").close()
+    for name in ("www", "api"):
+        stage.wait_everywhere(name)
+    expect(count(), 0, "before any withdraw")
+    os.unlink(stage.ready)
+    stage.wait_state("withdrawn")
+    expect(count(), 1, "after a check's result")
+    stage.cli("drain", "--peer", "tor2", code=0)
+    stage.wait("withdrawn", lambda: stage.vip("api")["announced_to"] == ["tor1"])
+    expect(count(), 2, "after a drain of one router")
+    stage.cli("drain", "--wait", code=0)
+    expect(count(), 3, "after a drain")
+    stage.cli("undrain", code=0)
+    stage.wait("announced", lambda: stage.vip("api")["announced_to"] == ["tor1"])
+    resets = stage.peer()["resets"]
+    stage.cli("reset", "tor1", code=0)
+    stage.wait("reset", lambda: stage.peer()["resets"] > resets)
+    expect(count(), 3, "after the loss of a session")
+    took = stage.metric("anyvip_withdraw_latency_seconds_sum")
+    expect(0 < took < 1, True, f"seconds in all: {took}")
 
 
 @case("anyvip_vip_announced tells the prefixes of a VIP apart", vips=[

@@ -234,8 +234,10 @@ TEST_CASE("while the router does not read, changes collapse and withdrawals over
         bench.peer.want(numbered(i), nullptr);
     }
     bench.flush();
+    CHECK(bench.peer.has_unwritten_withdrawals());
     bench.is_blocked = {};
     bench.settle();
+    CHECK_FALSE(bench.peer.has_unwritten_withdrawals());
     std::size_t withdrawing = 0;
     for (const auto& message : bench.messages()) {
         withdrawing += (message.body[0] != 0 || message.body[1] != 0) ? 1U : 0U;

@@ -114,16 +114,24 @@ class Stage {
     std::size_t answered = 0; ///< so many of them
     cmd::Measure measured;
     bool is_stopped = false;
+    std::vector<Duration> withdraws; ///< how long they took, one a turn
 
     Agent& agent() { return *agent_; }
 
     cmd::Now now() const { return {Instant(clock_), vip::WallTime(clock_)}; }
 
     /// One turn of the loop, until nothing moves any more.
-    void turn() {
+    void turn() { turn(now().monotonic); }
+
+    /// … of an input that came at this moment.
+    void turn(Instant cause) {
         for (int round = 0; round < 100; ++round) {
             agent_->settle(now());
+            agent_->withdraws_caused(cause);
             bool moved = serve_peers();
+            if (const auto caused = agent_->withdraws_written()) {
+                withdraws.push_back(now().monotonic - *caused);
+            }
             check_invariants();
             for (const cmd::Output& output : agent_->take_outputs()) {
                 std::visit([this](const auto& what) { execute(what); }, output);
