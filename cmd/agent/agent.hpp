@@ -339,7 +339,7 @@ class Agent {
     [[nodiscard]] VipView vip_at(std::size_t index) const;
     [[nodiscard]] std::optional<VipView> vip(std::string_view name) const;
     [[nodiscard]] std::size_t count_vips(vip::VipState state) const;
-    /// Drained, or with a route.
+    /// Drained, or announced; `backup` is another state, in which others are to be used.
     [[nodiscard]] bool is_every_vip_ready() const;
     [[nodiscard]] bool is_any_vip_drained() const;
     [[nodiscard]] std::vector<CheckView>

@@ -173,8 +173,7 @@ VipView Agent::vip_at(std::size_t index) const {
 bool Agent::is_every_vip_ready() const {
     return std::ranges::all_of(impl_->order, [](const VipRecord* record) {
         return record->drain.step != vip::DrainStep::None ||
-               record->decision.state == vip::VipState::Announced ||
-               record->decision.state == vip::VipState::Backup;
+               record->decision.state == vip::VipState::Announced;
     });
 }
 

@@ -86,7 +86,11 @@ void write_sessions(Exposition& out, Agent& agent) {
 } // namespace
 
 void Metrics::observe_event(const Event& event) {
-    if (event.event.starts_with("vip.") && event.event != "vip.undrained") {
+    // Not each event of a VIP is a change of its state: vip.undrained, vip.stray.
+    const bool is_transition = std::ranges::any_of(states, [&](vip::VipState state) {
+        return event.event == "vip." + std::string(vip::to_string(state));
+    });
+    if (is_transition) {
         ++counts_.vip_transitions[{event.name, event.event.substr(4)}];
     }
 }

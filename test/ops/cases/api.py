@@ -140,6 +140,15 @@ def not_ready(stage):
     expect(stage.api("GET", "/healthz", tcp=True)[0], 200, "/healthz")
 
 
+@case("/readyz is 503 while a VIP is backup: others are to be used", vips=[
+    {"name": "www", "addresses": [VIP4], "checks": ["db"]}], checks=[
+    {"name": "db", "type": "tcp", "target": "127.0.0.1:1", "interval": "100ms", "fall": 1,
+     "scope": "shared"}])  # fmt: skip
+def not_ready_as_backup(stage):
+    stage.wait_state("backup")
+    expect(stage.api("GET", "/readyz", tcp=True)[0], 503, "/readyz")
+
+
 @case("the TCP listener refuses foreign names in Host (DNS rebinding)",
       daemon={"http_hosts": ["lb.example.net"]})
 def rebinding(stage):
