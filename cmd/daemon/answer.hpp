@@ -2,6 +2,7 @@
 // What the handlers of the API share: JSON answers, and resources with a name in their path.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,10 @@ namespace anyvip::cmd {
 using Responder = std::shared_ptr<HttpResponder>;
 
 void reply(const Responder& responder, const boost::json::value& document, unsigned status = 200);
+
+/// What a path of the API is good for, whether or not the name in it exists.
+enum class Resource : std::uint8_t { None, View, Change };
+[[nodiscard]] Resource resource_at(std::string_view path);
 
 /// {"error": …}
 void fail(const Responder& responder, unsigned status, std::string_view error);

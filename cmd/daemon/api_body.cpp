@@ -51,7 +51,11 @@ class Fields {
     }
 
     std::optional<std::chrono::milliseconds> duration(std::string_view key) {
-        const std::string written = text(key);
+        const json::value value = take(key);
+        if (!value.is_null() && !value.is_string()) {
+            fail(std::string(key) + " must be a string with a unit, such as \"30s\" or \"5m\"");
+        }
+        const std::string written = value.is_string() ? std::string(value.as_string()) : "";
         if (written.empty()) {
             return std::nullopt;
         }

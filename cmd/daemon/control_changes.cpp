@@ -49,6 +49,8 @@ void Control::post(const HttpRequest& request,
         reset_peer(request, client, named->name, responder);
     } else if (named && named->kind == "checks" && named->verb == "run") {
         run_check(named->name, responder);
+    } else if (resource_at(request.path) == Resource::View) {
+        fail(responder, 405, request.path + " is only read: it is asked for with GET");
     } else {
         fail(responder, 404, "no such resource: " + request.path);
     }

@@ -51,6 +51,8 @@ void Control::get(const HttpRequest& request, const Responder& responder) {
         send_in_pieces(responder, "text/plain; version=0.0.4; charset=utf-8", host_.metrics);
     } else if (const auto named = split_named(path); named && named->verb.empty()) {
         get_named(named->kind, named->name, responder);
+    } else if (resource_at(path) == Resource::Change) {
+        fail(responder, 405, request.path + " changes something: it is asked for with POST");
     } else {
         fail(responder, 404, "no such resource: " + request.path);
     }

@@ -18,7 +18,8 @@ namespace asio = boost::asio;
 
 HttpConnection::HttpConnection(Socket socket, HttpListener& listener)
     : client_(client_of(socket.native_handle())), socket_number_(socket.native_handle()),
-      stream_(std::move(socket)), listener_(&listener), reader_(listener.bodies) {
+      stream_(std::move(socket)), request_time_(stream_.get_executor()), listener_(&listener),
+      reader_(listener.bodies) {
     place_ = listener_->connections.insert(listener_->connections.end(), this);
 }
 
@@ -30,7 +31,14 @@ HttpConnection::~HttpConnection() {
 
 // The time is for the whole request, however many pieces it comes in.
 void HttpConnection::start() {
-    stream_.expires_after(limits::http_request_time);
+    request_time_.expires_after(limits::http_request_time);
+    request_time_.async_wait([weak = weak_from_this()](ErrorCode error) {
+        const auto self = weak.lock();
+        if (!error && self && self->is_reading_request()) {
+            self->is_late_ = true;
+            self->stream_.cancel(); // `on_octets` answers
+        }
+    });
     read();
 }
 
@@ -45,6 +53,10 @@ void HttpConnection::on_octets(ErrorCode error, std::size_t count) {
     if (!is_open_) {
         return; // abandoned or replaced, with this already on its way
     }
+    if (is_late_) {
+        refuse_request(408, "the request took too long");
+        return;
+    }
     if (error) {
         drop();
         return;
@@ -58,15 +70,20 @@ void HttpConnection::on_octets(ErrorCode error, std::size_t count) {
         break;
     case HttpReader::Progress::Refused: {
         const auto [status, problem] = reader_.refusal();
-        send(status, "application/json", R"({"error":")" + std::string(problem) + "\"}");
+        refuse_request(status, problem);
         break;
     }
     }
 }
 
+void HttpConnection::refuse_request(unsigned status, std::string_view problem) {
+    request_time_.cancel();
+    send(status, "application/json", R"({"error":")" + std::string(problem) + "\"}");
+}
+
 void HttpConnection::on_request() {
     is_request_read_ = true;
-    stream_.expires_never();
+    request_time_.cancel();
     HttpRequest request = reader_.request();
     request.client = client_;
     is_head_ = request.method == "HEAD";
@@ -74,7 +91,7 @@ void HttpConnection::on_request() {
 }
 
 void HttpConnection::refuse() {
-    send(503, "application/json", R"({"error":"too many connections"})");
+    refuse_request(503, "too many connections");
 }
 
 void HttpConnection::abandon() {
@@ -84,6 +101,7 @@ void HttpConnection::abandon() {
 
 void HttpConnection::drop() {
     is_open_ = false;
+    request_time_.cancel();
     ErrorCode ignored;
     stream_.socket().shutdown(Socket::shutdown_both, ignored);
     stream_.socket().close(ignored);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 
 #include "cmd/daemon/http_client.hpp"
@@ -38,7 +39,7 @@ class HttpConnection final : public HttpResponder,
     HttpConnection(Socket socket, HttpListener& listener);
     ~HttpConnection() override;
 
-    /// Waits for the request, not longer than limits::http_request_time.
+    /// Waits for the request; after limits::http_request_time the answer is 408.
     void start();
 
     /// 503: no room for it.
@@ -67,6 +68,7 @@ class HttpConnection final : public HttpResponder,
 
     void read();
     void on_octets(ErrorCode error, std::size_t count);
+    void refuse_request(unsigned status, std::string_view problem);
     void on_request();
     void enqueue(std::string octets);
     void write_next();
@@ -80,6 +82,8 @@ class HttpConnection final : public HttpResponder,
     HttpClient client_;
     int socket_number_;
     boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
+    /// For the request: the stream's own time limit would close it without an answer.
+    boost::asio::steady_timer request_time_;
     HttpListener* listener_; // null: gone
     std::list<HttpConnection*>::iterator place_;
     std::array<char, 4096> incoming_{};
@@ -89,6 +93,7 @@ class HttpConnection final : public HttpResponder,
     std::chrono::steady_clock::time_point behind_since_; // since when more than one piece waits
     std::size_t discarded_octets_ = 0;
     bool is_request_read_ = false;
+    bool is_late_ = false; // its time for the request is over
     bool is_open_ = true;
     bool is_finished_ = false;
     bool is_head_ = false;
