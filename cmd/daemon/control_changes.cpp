@@ -80,12 +80,12 @@ void Control::drain(const HttpRequest& request,
         if (const std::string why = host_.agent.why_drain_ended(drain); !why.empty()) {
             // While the disk was written: the other node has gone, or somebody undrained.
             fail(responder, 409, why + unsaved_note());
+        } else if (is_waiting && !drain.peer.empty()) {
+            drain_waiters_.add_peer(host_.agent, drain.peer, host_.persist_error(), responder);
+        } else if (is_waiting) {
+            drain_waiters_.add(host_.agent, drain.vips, host_.persist_error(), responder);
         } else if (const std::string problem = host_.persist_error(); !problem.empty()) {
             fail(responder, 507, "drained, but it will not survive a restart: " + problem);
-        } else if (is_waiting && !drain.peer.empty()) {
-            drain_waiters_.add_peer(host_.agent, drain.peer, responder);
-        } else if (is_waiting) {
-            drain_waiters_.add(host_.agent, drain.vips, responder);
         } else {
             reply_done(outcome, responder);
         }

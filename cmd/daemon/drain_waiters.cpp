@@ -58,7 +58,16 @@ int exit_status(DrainOutcome outcome) {
     return 1;
 }
 
-void finish(HttpResponder& responder, int exit, std::string_view message) {
+// A drain that is over, but will not survive a restart, has failed (CONTRACT section 3).
+void finish(HttpResponder& responder,
+            int exit,
+            std::string message,
+            const std::string& unsaved = "") {
+    if (!unsaved.empty()) {
+        message += (exit == 0 ? ", but it" : "; and it") +
+                   std::string(" will not survive a restart: ") + unsaved;
+        exit = 1;
+    }
     const json::object end{{"done", true}, {"exit", exit}, {"message", message}};
     responder.write(json::serialize(end) + "\n");
     responder.finish();
@@ -68,9 +77,10 @@ void finish(HttpResponder& responder, int exit, std::string_view message) {
 
 void DrainWaiters::add(const Agent& agent,
                        const std::vector<std::string>& vips,
+                       std::string unsaved,
                        std::shared_ptr<HttpResponder> responder) {
     responder->begin_stream("application/x-ndjson");
-    Waiter waiter{vips, std::move(responder), {}, 0};
+    Waiter waiter{vips, std::move(unsaved), std::move(responder), {}, 0};
     if (!advance(waiter, agent)) {
         waiters_.push_back(std::move(waiter));
     }
@@ -78,9 +88,10 @@ void DrainWaiters::add(const Agent& agent,
 
 void DrainWaiters::add_peer(Agent& agent,
                             const std::string& peer,
+                            std::string unsaved,
                             std::shared_ptr<HttpResponder> responder) {
     responder->begin_stream("application/x-ndjson");
-    PeerWaiter waiter{peer, std::move(responder), {}};
+    PeerWaiter waiter{peer, std::move(unsaved), std::move(responder), {}};
     if (!advance(waiter, agent)) {
         peer_waiters_.push_back(std::move(waiter));
     }
@@ -95,24 +106,29 @@ void DrainWaiters::hand_over(std::vector<ApiClient>& waiters,
                              std::vector<ApiClient>& peer_waiters) const {
     for (const Waiter& waiter : waiters_) {
         if (const int descriptor = waiter.responder->descriptor(); descriptor >= 0) {
-            waiters.push_back({descriptor, waiter.vips, waiter.last_line});
+            waiters.push_back({descriptor, waiter.vips, waiter.last_line, {}, {}, waiter.unsaved});
         }
     }
     for (const PeerWaiter& waiter : peer_waiters_) {
         if (const int descriptor = waiter.responder->descriptor(); descriptor >= 0) {
-            peer_waiters.push_back({descriptor, {waiter.peer}, {{waiter.peer, waiter.last_step}}});
+            peer_waiters.push_back({descriptor,
+                                    {waiter.peer},
+                                    {{waiter.peer, waiter.last_step}},
+                                    {},
+                                    {},
+                                    waiter.unsaved});
         }
     }
 }
 
 void DrainWaiters::take_over(const ApiClient& client, std::shared_ptr<HttpResponder> responder) {
-    waiters_.push_back({client.names, std::move(responder), client.last_lines, 0});
+    waiters_.push_back({client.names, client.unsaved, std::move(responder), client.last_lines, 0});
 }
 
 void DrainWaiters::take_over_peer(const ApiClient& client,
                                   std::shared_ptr<HttpResponder> responder) {
     for (const auto& [peer, last_step] : client.last_lines) {
-        peer_waiters_.push_back({peer, responder, last_step});
+        peer_waiters_.push_back({peer, client.unsaved, responder, last_step});
     }
 }
 
@@ -162,7 +178,7 @@ bool DrainWaiters::advance(Waiter& waiter, const Agent& agent) {
     if (is_running) {
         return false;
     }
-    finish(*waiter.responder, exit, exit == 0 ? "drained" : why);
+    finish(*waiter.responder, exit, exit == 0 ? "drained" : why, waiter.unsaved);
     return true;
 }
 
@@ -203,7 +219,7 @@ bool DrainWaiters::advance(PeerWaiter& waiter, Agent& agent) {
         }
     }
     if (is_over) {
-        finish(*waiter.responder, 0, "drained");
+        finish(*waiter.responder, 0, "drained", waiter.unsaved);
     }
     return is_over;
 }

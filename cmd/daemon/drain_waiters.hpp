@@ -17,13 +17,18 @@ namespace anyvip::cmd {
 
 class DrainWaiters {
   public:
-    /// Begins the stream; `vips` as in the request, empty: all.
+    /// Begins the stream; `vips` as in the request, empty: all. `unsaved`: why the drain is not on
+    /// disk, which does not make it shorter but its end a failure; empty: it is.
     void add(const Agent& agent,
              const std::vector<std::string>& vips,
+             std::string unsaved,
              std::shared_ptr<HttpResponder> responder);
 
     /// The same for `drain --peer`: done when the router has acknowledged the withdraw.
-    void add_peer(Agent& agent, const std::string& peer, std::shared_ptr<HttpResponder> responder);
+    void add_peer(Agent& agent,
+                  const std::string& peer,
+                  std::string unsaved,
+                  std::shared_ptr<HttpResponder> responder);
 
     /// After every turn: sends what has changed, ends the streams of drains that have ended.
     void update(Agent& agent);
@@ -37,6 +42,7 @@ class DrainWaiters {
   private:
     struct Waiter {
         std::vector<std::string> vips;
+        std::string unsaved;
         std::shared_ptr<HttpResponder> responder;
         std::map<std::string, std::string> last_line; ///< by VIP, without the time left
         std::uint64_t fingerprint = 0;                ///< of what it was told last
@@ -44,6 +50,7 @@ class DrainWaiters {
 
     struct PeerWaiter {
         std::string peer;
+        std::string unsaved;
         std::shared_ptr<HttpResponder> responder;
         std::string last_step;
     };

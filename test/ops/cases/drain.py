@@ -310,6 +310,15 @@ def state_unwritable(stage):
     done = stage.cli("drain", code=1)
     expect_in("will not survive a restart", done.stderr, "stderr")
     stage.wait_state("drained")
+    stage.cli("undrain", code=1)
+    stage.wait_state("announced")
+    # Who waits, waits as always, and hears of it at the end.
+    done = stage.cli("--json", "drain", "--wait", code=1)
+    expect(stage.vip()["state"], "drained", "state after --wait")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    expect([line["step"] for line in lines[:-1]][0], "graceful-shutdown", "first step")
+    expect((lines[-1]["done"], lines[-1]["exit"]), (True, 1), "last line")
+    expect_in("drained, but it will not survive a restart", done.stderr, "stderr")
     stage.cli("drain", "www", code=1)
     done = stage.cli("undrain", "www", code=1)
     expect_in("www stays out of service: drained with the node", done.stderr, "stderr")
