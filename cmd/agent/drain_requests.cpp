@@ -115,8 +115,11 @@ vip::DrainReply Agent::Impl::drain(const vip::DrainRequest& request, Now now) {
     const auto note_end = [&](const std::string& what, const vip::Hold& held) {
         reply.notes.push_back(what + " is drained already; joined: " + end_of(held, now));
     };
-    if (is_node && (before.node || reply.changed.empty())) {
+    if (is_node && before.node) {
         note_end("the node", *drains.node);
+    } else if (is_node && reply.changed.empty()) {
+        reply.notes.push_back("each VIP is drained already; the node is drained too from now on: " +
+                              end_of(*drains.node, now));
     }
     for (const std::string& name : request.vips) {
         if (before.vips.contains(name) || reply.changed.empty()) {
@@ -262,11 +265,20 @@ vip::DrainReply Agent::Impl::undrain(const vip::UndrainRequest& request, Now) {
     } else {
         persist();
     }
-    if (file_exists) {
-        reply.status = conflict;
-        reply.error = "the file " + config.daemon.drain_file + " exists and drains the node";
-    }
+    name_drain_file(reply);
     return reply;
+}
+
+// CONTRACT section 3: any undrain while the file exists exits with 1 and names it.
+void Agent::Impl::name_drain_file(vip::DrainReply& reply) const {
+    if (!file_exists) {
+        return;
+    }
+    reply.status = conflict;
+    reply.error = "the file " + config.daemon.drain_file + " exists" +
+                  (file_holds             ? " and drains the node"
+                   : file_refusal.empty() ? " and is about to drain the node"
+                                          : " and would drain the node, but " + file_refusal);
 }
 
 void Agent::Impl::undrain_all(vip::DrainReply& reply) {
@@ -308,12 +320,12 @@ vip::DrainReply Agent::Impl::undrain_peer(const vip::UndrainRequest& request) {
     if (drains.peers.erase(request.peer) > 0) {
         reply.changed.push_back(request.peer);
         persist();
-        return reply;
-    }
-    if (peers.find(request.peer) == nullptr) {
+    } else if (peers.find(request.peer) == nullptr) {
         return failure(not_found, "no peer is named " + request.peer);
+    } else {
+        reply.notes.push_back(request.peer + " was not drained");
     }
-    reply.notes.push_back(request.peer + " was not drained");
+    name_drain_file(reply);
     return reply;
 }
 

@@ -149,6 +149,7 @@ struct Agent::Impl {
     [[nodiscard]] std::vector<const VipRecord*> only_at(const std::string& peer) const;
     [[nodiscard]] vip::DrainReply undrain(const vip::UndrainRequest& request, Now now);
     [[nodiscard]] vip::DrainReply undrain_peer(const vip::UndrainRequest& request);
+    void name_drain_file(vip::DrainReply& reply) const;
     void undrain_all(vip::DrainReply& reply);
     void undrain_vips(const vip::UndrainRequest& request, vip::DrainReply& reply);
     void persist();

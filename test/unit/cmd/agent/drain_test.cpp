@@ -349,11 +349,42 @@ TEST_CASE("CONTRACT 3: holders: unknown names, joining, who remains, the file") 
     stage.turn();
     const vip::DrainReply by_file = stage.undrain();
     CHECK(by_file.status == 409);
-    CHECK(by_file.error.find("/etc/drain") != std::string::npos);
+    CHECK(by_file.error == "the file /etc/drain exists and drains the node");
     CHECK(stage.state() == VipState::Draining);
+    // Any undrain.
+    CHECK(stage.undrain({.vips = {"www"}}).status == 409);
+    (void)stage.drain({.peer = "tor1"});
+    CHECK(stage.undrain({.peer = "tor1"}).error == by_file.error);
+    CHECK(stage.disk.back().peers.empty());
     stage.agent().drain_file(false, stage.now());
     stage.turn();
     CHECK(stage.state() == VipState::Announced);
+}
+
+TEST_CASE("CONTRACT 3: what is said of other holders is true") {
+    Config config = make_config();
+    config.daemon.drain_file = "/etc/drain";
+    config.drain.keep_last = vip::KeepLast::Always;
+    Stage stage(config);
+    stage.turn();
+    SUBCASE("the node, when each VIP is drained by itself") {
+        (void)stage.drain({.vips = {"www"}, .force = true});
+        CHECK(stage.drain().notes ==
+              std::vector<std::string>{"each VIP is drained already; the node is drained too from "
+                                       "now on: it ends with `anyvip undrain`"});
+        CHECK(stage.drain().notes ==
+              std::vector<std::string>{
+                  "the node is drained already; joined: it ends with `anyvip undrain`"});
+    }
+    SUBCASE("the file, when keep_last has refused it") {
+        stage.agent().drain_file(true, stage.now());
+        stage.turn();
+        REQUIRE(stage.state() == VipState::Announced);
+        const vip::DrainReply reply = stage.undrain();
+        CHECK(reply.status == 409);
+        CHECK(reply.error == "the file /etc/drain exists and would drain the node, but www: it is "
+                             "unknown whether another node announces 203.0.113.10/32");
+    }
 }
 
 TEST_CASE("CONTRACT 4: --until ends a drain by the wall clock") {
