@@ -63,6 +63,10 @@ std::string Diagnostics::ended(const Ending& ending, Instant now) {
         if (!ending.reason.empty()) {
             line += ": " + ending.reason;
         }
+    } else if (const auto colon = ending.reason.find(": "); colon != std::string::npos) {
+        // "connection failed: connect to 10.0.0.1 port 179: Connection refused"
+        error.name = ending.reason.substr(0, colon);
+        error.message = ending.reason.substr(colon + 2);
     }
     last_error_ = std::move(error);
     return line;

@@ -191,6 +191,7 @@ struct PeerView {
     const PeerEntry* entry = nullptr;
     const bgp::Peer* peer = nullptr;
     PeerUse use = PeerUse::Open;
+    bool is_drained = false; ///< `drain --peer` holds it
     BfdState bfd = BfdState::Off;
     std::string refused;        ///< not empty: why no connection may be made at all
     bool waits_for_bfd = false; ///< `bfd.strict`: no connection before BFD is up

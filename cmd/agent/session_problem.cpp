@@ -21,11 +21,9 @@ namespace {
         return std::string(bgp::to_string(status.state));
     }
     const bgp::LastError& error = *status.last_error;
-    if (error.code == 0) { // no NOTIFICATION: the transport, or a timer
-        return error.message.empty() ? error.name : error.message;
-    }
-    return (error.sent ? "we sent " : "it sent ") + error.name +
-           (error.message.empty() ? "" : ": " + error.message);
+    const std::string text = error.name + (error.message.empty() ? "" : ": " + error.message);
+    // Without a NOTIFICATION it was the transport, or a timer.
+    return (error.code == 0 ? "" : error.sent ? "we sent " : "it sent ") + text;
 }
 
 /// Established, and yet of no use to this VIP.

@@ -122,6 +122,7 @@ std::optional<PeerView> Agent::peer(std::string_view name) const {
     return PeerView{&record->entry,
                     &record->peer,
                     record->use,
+                    record->is_held,
                     record->bfd,
                     record->refused,
                     waits_for_bfd(*record)};

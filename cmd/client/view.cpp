@@ -53,7 +53,17 @@ namespace json = boost::json;
     std::string line = member(error, "sent") == json::value(true) ? "sent " : "";
     line += text(error, "name");
     const std::string message = text(error, "message");
-    return message == "-" || message == line ? line : line + ": " + message;
+    return message == "-" ? line : line + ": " + message;
+}
+
+/// One that `drain --peer` has taken out of use keeps its session, so its state does not say so.
+[[nodiscard]] Cell peer_state_cell(const json::value& peer) {
+    Cell cell = state_cell(peer, "state");
+    if (member(peer, "drained") == json::value(true)) {
+        cell.text += ", drained";
+        cell.colour = Colour::Warning;
+    }
+    return cell;
 }
 
 [[nodiscard]] std::string seconds_text(const json::value& value) {
@@ -119,7 +129,7 @@ std::string show_peers(const json::value& peers, const Canvas& canvas) {
         table.add({{text(peer, "name")},
                    {text(peer, "address")},
                    {text(peer, "asn")},
-                   state_cell(peer, "state"),
+                   peer_state_cell(peer),
                    {age(text(peer, "since"), canvas.now)},
                    {text(peer, "hold_time_s") + 's'},
                    {text(peer, "families")},

@@ -71,6 +71,7 @@ json::object peer_line(const Agent& agent, const bgp::Peer& peer, const bgp::Pee
         status.hold_time ? status.hold_time->count() : peer.config().hold_time.count();
     document["families"] = family_names(status.families);
     const std::optional<PeerView> view = agent.peer(peer.config().name);
+    document["drained"] = view && view->is_drained;
     document["bfd"] = to_string(view ? view->bfd : BfdState::Off);
     document["advertised"] = status.advertised[0] + status.advertised[1];
     document["received"] = status.received_prefixes;

@@ -157,7 +157,7 @@ std::string peer_row(const Table& table, const json::object& peer) {
     const json::value& error = peer.at("last_error");
     const std::string state = text_at(peer, "state");
     return table.row({text_at(peer, "name"),
-                      state,
+                      state + (peer.at("drained").as_bool() ? ", drained" : ""),
                       text_at(peer, "address"),
                       text_at(peer, "asn"),
                       text_at(peer, "bfd"),

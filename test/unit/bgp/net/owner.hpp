@@ -74,7 +74,7 @@ struct Owner {
 
     [[nodiscard]] std::string last_error() const {
         const auto error = peer.status().last_error;
-        return error ? error->name : std::string{};
+        return error ? error->name + ": " + error->message : std::string{};
     }
 
     boost::asio::steady_timer timer;

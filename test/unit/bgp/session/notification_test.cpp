@@ -133,6 +133,8 @@ TEST_CASE("a refused connection is told once a minute; only silence hints at a p
     const auto error = bench.peer.status().last_error;
     REQUIRE(error);
     CHECK(error->code == 0);
+    CHECK(error->name == "connection failed");
+    CHECK(error->message == "Connection refused");
     bench.advance(3s); // connect_timeout
     REQUIRE(bench.events.size() == 2);
     CHECK(bench.events[1].find("wrong or missing password") != std::string::npos);

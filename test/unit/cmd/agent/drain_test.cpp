@@ -442,6 +442,8 @@ TEST_CASE("CONTRACT 4: drain --peer takes one router out of use, its session sta
     CHECK(stage.drain({.peer = "tor1"}).changed == std::vector<std::string>{"tor1"});
     CHECK(stage.route()->is_graceful_shutdown);
     CHECK_FALSE(stage.route("203.0.113.10/32", "tor2")->is_graceful_shutdown);
+    CHECK(stage.agent().peer("tor1")->is_drained);
+    CHECK_FALSE(stage.agent().peer("tor2")->is_drained);
     stage.pass_time(1s);
     CHECK(stage.route() == nullptr);
     CHECK(stage.route("203.0.113.10/32", "tor2") != nullptr);
