@@ -84,6 +84,10 @@ std::string show_changed(const json::value& document, std::string_view verb) {
 
 std::string show_reload(const json::value& document) {
     const std::string changes = lines_of(list(document, "changes"));
+    if (const json::value& upgraded = member(document, "upgraded"); upgraded.is_object()) {
+        return "upgraded: anyvipd " + text(upgraded, "from") + " to " + text(upgraded, "to") +
+               '\n' + changes;
+    }
     return changes.empty() ? "nothing changes\n" : changes;
 }
 

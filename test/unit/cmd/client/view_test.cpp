@@ -141,6 +141,21 @@ TEST_CASE("routes, flows, events, changes") {
     CHECK(show_changed(json::parse("{}"), "drain") == "nothing changed\n");
     CHECK(show_reload(json::parse(R"({"changes":["vip www: prepend 0 -> 1"]})")) ==
           "vip www: prepend 0 -> 1\n");
+    CHECK(show_reload(json::parse(R"({"changes":[]})")) == "nothing changes\n");
+    CHECK(show_reload(json::parse(R"({"changes":[],"upgraded":{"from":"0.1.0","to":"0.2.0"}})")) ==
+          "upgraded: anyvipd 0.1.0 to 0.2.0\n");
+    CHECK(show_reload(json::parse(R"({"changes":["vip www: prepend 0 -> 1"],
+                                      "upgraded":{"from":"0.1.0","to":"0.2.0"}})")) ==
+          "upgraded: anyvipd 0.1.0 to 0.2.0\nvip www: prepend 0 -> 1\n");
+}
+
+TEST_CASE("a router that is drained is shown so, its session is up all the same") {
+    json::value document = json::parse(status);
+    json::object& peer = document.at("peers").at(0).as_object();
+    peer["drained"] = false;
+    CHECK(show_peers(document, plain()).find("drained") == std::string::npos);
+    peer["drained"] = true;
+    CHECK(show_peers(document, plain()).find("Established, drained  12s") != std::string::npos);
 }
 
 TEST_CASE("details: scalars aligned, lists of objects as a table, wide ones as blocks") {
