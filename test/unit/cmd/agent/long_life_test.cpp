@@ -57,6 +57,7 @@ class Life {
         stage_.log = {};
         stage_.events = {};
         stage_.disk = {};
+        stage_.withdraws = {};
         for (auto& [name, router] : stage_.routers) {
             router.notifications = {};
         }
