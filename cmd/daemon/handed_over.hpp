@@ -18,6 +18,7 @@
 #include "bgp/types.hpp"
 #include "cmd/daemon/event_log.hpp"
 #include "cmd/daemon/metrics.hpp"
+#include "health/probe/resolver.hpp"
 
 namespace anyvip::cmd {
 
@@ -158,6 +159,7 @@ struct HandedOver {
     std::string persist_error;
     std::vector<WaitingHook> hooks;
     std::vector<OrphanHandedOver> orphans;
+    std::vector<health::KnownName> names; ///< of targets
 
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, version);
@@ -179,6 +181,7 @@ struct HandedOver {
         archive.field(17, hooks);
         archive.field(18, orphans);
         archive.field(19, bfd);
+        archive.field(20, names);
     }
 };
 

@@ -13,6 +13,7 @@
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/drain_store.hpp"
 #include "cmd/daemon/identity.hpp"
+#include "health/probe/resolver.hpp"
 #include "vip/kernel/local.hpp"
 
 namespace anyvip::cmd {
@@ -80,6 +81,7 @@ std::string Runtime::start(Takeover* takeover) {
         hooks_.take_over(inherited->hooks);
         events_.take_over(inherited->events);
         metrics_.take_over(inherited->metrics);
+        health::Resolver::of(io_).take_over(inherited->names);
     }
     drain_writer_.emplace(
         io_,

@@ -12,6 +12,7 @@
 #include "cmd/agent/event_name.hpp"
 #include "cmd/config/config.hpp"
 #include "health/probe/child.hpp"
+#include "health/probe/resolver.hpp"
 
 namespace anyvip::cmd {
 
@@ -39,6 +40,7 @@ HandedOver Runtime::hand_over(Instant began) {
     shell.hooks = hooks_.waiting();
     shell.orphans = hooks_.running();
     std::ranges::copy(orphans_.hand_over(), std::back_inserter(shell.orphans));
+    shell.names = health::Resolver::of(io_).known();
     for (const int pid : health::living_children()) {
         if (std::ranges::find(shell.orphans, pid, &OrphanHandedOver::pid) == shell.orphans.end()) {
             shell.orphans.push_back({pid, -1, false, std::nullopt});

@@ -242,20 +242,20 @@ void async_connect(StreamSocket& socket,
         }
         return;
     }
-    resolve(socket.get_executor(),
-            target.host,
-            [begin, port = target.port, connected = std::move(connected)](
-                const std::expected<Addresses, Result>& addresses) {
-                if (!addresses) {
-                    connected(addresses.error());
-                    return;
-                }
-                std::vector<Endpoint> endpoints;
-                for (const auto& address : *addresses) {
-                    endpoints.emplace_back(boost::asio::ip::tcp::endpoint(address, port));
-                }
-                begin(std::move(endpoints));
-            });
+    Resolver::of(socket.get_executor())
+        .resolve(target.host,
+                 [begin, port = target.port, connected = std::move(connected)](
+                     const std::expected<Addresses, Result>& addresses) {
+                     if (!addresses) {
+                         connected(addresses.error());
+                         return;
+                     }
+                     std::vector<Endpoint> endpoints;
+                     for (const auto& address : *addresses) {
+                         endpoints.emplace_back(boost::asio::ip::tcp::endpoint(address, port));
+                     }
+                     begin(std::move(endpoints));
+                 });
 }
 
 void reset_on_close(int descriptor) {

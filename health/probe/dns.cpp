@@ -54,16 +54,17 @@ class DnsRun : public Run {
         const std::size_t size = query_.size();
         framed_ = {static_cast<char>(size >> 8U), static_cast<char>(size & 0xFFU)};
         framed_ += query_;
-        channel_.async_connect(*address_, connecting(), [self = self()](Failure failure) {
-            if (self->is_over()) {
-                return;
-            }
-            if (failure) {
-                self->finish(std::move(*failure));
-            } else {
-                self->write();
-            }
-        });
+        channel_.async_connect(
+            *address_, connecting(address_->host), [self = self()](Failure failure) {
+                if (self->is_over()) {
+                    return;
+                }
+                if (failure) {
+                    self->finish(std::move(*failure));
+                } else {
+                    self->write();
+                }
+            });
     }
 
     [[nodiscard]] const HostPort& address() const { return *address_; }
@@ -171,23 +172,25 @@ class UdpRun : public DnsRun {
 
   private:
     void ask() override {
-        enter("resolve");
-        resolve(socket_.get_executor(),
-                address().host,
-                [self = self(),
-                 port = address().port](const std::expected<Addresses, Result>& resolved) {
-                    if (self->is_over()) {
-                        return;
-                    }
-                    if (!resolved) {
-                        self->finish(resolved.error());
-                        return;
-                    }
-                    for (const auto& server : *resolved) {
-                        self->servers_.emplace_back(server, port);
-                    }
-                    self->ask_next();
-                });
+        Resolver::of(io()).resolve(
+            address().host,
+            [self = self(), is_wanted = connecting(address().host), port = address().port](
+                const std::expected<Addresses, Result>& resolved) {
+                if (self->is_over()) {
+                    return;
+                }
+                if (!resolved) {
+                    self->finish(resolved.error());
+                    return;
+                }
+                if (!is_wanted()) {
+                    return;
+                }
+                for (const auto& server : *resolved) {
+                    self->servers_.emplace_back(server, port);
+                }
+                self->ask_next();
+            });
     }
 
     void close() override {

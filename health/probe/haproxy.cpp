@@ -27,7 +27,7 @@ class HaproxyRun : public Run {
         const auto unix_socket =
             target_.socket.starts_with("unix:") ? target_.socket : "unix:" + target_.socket;
         channel_.async_connect(
-            *parse_host_port(unix_socket, 0), connecting(), [self = self()](Failure failure) {
+            *parse_host_port(unix_socket, 0), connecting({}), [self = self()](Failure failure) {
                 if (self->is_over()) {
                     return;
                 }

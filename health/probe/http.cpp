@@ -122,11 +122,12 @@ class HttpRun : public Run {
             finish({.outcome = Outcome::Error, .detail = url_.error()});
             return;
         }
-        channel_.async_connect(url_->address, connecting(), [self = self()](Failure failure) {
-            if (!self->is_over()) {
-                self->on_connected(std::move(failure));
-            }
-        });
+        channel_.async_connect(
+            url_->address, connecting(url_->address.host), [self = self()](Failure failure) {
+                if (!self->is_over()) {
+                    self->on_connected(std::move(failure));
+                }
+            });
     }
 
     void close() override { channel_.close(Closing::InOrder); }

@@ -3,28 +3,89 @@
 // twice and a resolver that fails later takes no service down.
 #pragma once
 
+#include <deque>
 #include <expected>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/ip/address.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
 
+#include "health/probe/look_up.hpp"
 #include "health/result.hpp"
 
 namespace anyvip::health {
 
-/// Not empty, in the order in which they are to be tried.
-using Addresses = std::vector<boost::asio::ip::address>;
+/// The addresses are not empty.
 using Resolved = std::function<void(const std::expected<Addresses, Result>&)>;
 
-/// An IP literal (with %scope) and a remembered name answer within the call; else later from the
-/// loop. Names are looked up again after 30 s, and an old answer is used for as long as there is no
-/// new one. The cache is the process's and for the loop's thread only.
-void resolve(const boost::asio::any_io_executor& executor, const std::string& host, Resolved then);
+/// What an upgrade in place hands over of a name that was resolved.
+struct KnownName {
+    std::string host;
+    std::vector<std::string> addresses;
+    Instant looked_up{};
 
-/// As an answer does.
-void remember(const std::string& host, Addresses addresses);
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, host);
+        archive.field(2, addresses);
+        archive.field(3, looked_up);
+    }
+};
+
+/// One for each loop, and for its thread only. Names are looked up again after 30 s, and an old
+/// answer is used for as long as there is no new one. No name waits for another one, unless
+/// `LookUps::limit` of them are being looked up.
+class Resolver : public boost::asio::execution_context::service {
+  public:
+    static boost::asio::execution_context::id id;
+
+    /// That of the loop: made when it is first asked for.
+    [[nodiscard]] static Resolver& of(boost::asio::io_context& io);
+    [[nodiscard]] static Resolver& of(const boost::asio::any_io_executor& executor);
+
+    explicit Resolver(boost::asio::io_context& io);
+
+    /// An IP literal (with %scope), `localhost` and a remembered name answer within the call; else
+    /// later from the loop.
+    void resolve(const std::string& host, Resolved then);
+
+    /// How long, from `since` on, nobody could look this name up because too many others were being
+    /// looked up: time that is ours and not the service's.
+    [[nodiscard]] Duration held_up(const std::string& host, Instant since) const;
+
+    /// As an answer does.
+    void remember(const std::string& host, Addresses addresses);
+
+    /// Asks somebody else than the system.
+    void use(LookUp look_up) { look_ups_.use(std::move(look_up)); }
+
+    // ---- upgrade in place ----
+    [[nodiscard]] std::vector<KnownName> known() const;
+    void take_over(const std::vector<KnownName>& names);
+
+  private:
+    struct Entry {
+        Addresses addresses;
+        Instant looked_up{};
+        bool is_pending = false;
+        Instant wanted{}; ///< the last look-up
+        Instant started{};
+        std::vector<Resolved> waiting;
+    };
+
+    void shutdown() override;
+    Entry& entry_of(const std::string& host);
+    void want(const std::string& host, Entry& entry);
+    void start_next();
+    void on_answer(const LookedUp& answer);
+
+    boost::asio::io_context& io_;
+    LookUps look_ups_;
+    std::map<std::string, Entry, std::less<>> entries_;
+    std::deque<std::string> queue_; ///< wait for a place
+};
 
 } // namespace anyvip::health

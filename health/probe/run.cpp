@@ -9,6 +9,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include "health/probe/resolver.hpp"
+
 namespace anyvip::health {
 
 namespace {
@@ -20,6 +22,8 @@ constexpr std::chrono::milliseconds least_slice{20};
 
 /// Less lag than this is the ordinary noise of a busy host.
 constexpr std::chrono::milliseconds tolerated_lag{50};
+
+constexpr std::string_view resolve_layer = "resolve";
 
 class Handle : public Probe {
   public:
@@ -108,12 +112,20 @@ std::string Run::timeout_text() const {
     return "timeout after " + in_seconds(timeout_);
 }
 
-std::function<bool()> Run::connecting() {
-    enter("resolve");
+std::function<bool()> Run::connecting(const std::string& host) {
+    enter(resolve_layer);
+    host_ = host;
     return [self = shared_from_this()] {
+        self->leave_resolve();
         self->enter("connect");
         return !self->is_over();
     };
+}
+
+void Run::leave_resolve() {
+    if (layer_ == resolve_layer) {
+        lag_ += Resolver::of(io_).held_up(host_, began_);
+    }
 }
 
 void Run::arm() {
@@ -134,6 +146,7 @@ void Run::on_timer() {
         arm();
         return;
     }
+    leave_resolve();
     finish(timed_out());
 }
 

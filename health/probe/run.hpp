@@ -51,8 +51,9 @@ class Run : public std::enable_shared_from_this<Run> {
     void fail_to_run(std::string_view what, std::error_code error);
 
     /// For the channel's `async_connect`: the layer is "resolve" until the first attempt, then
-    /// "connect"; no attempt is made when the run is over.
-    [[nodiscard]] std::function<bool()> connecting();
+    /// "connect"; no attempt is made when the run is over. What the name of the host waited for
+    /// others is ours, as lag is.
+    [[nodiscard]] std::function<bool()> connecting(const std::string& host);
 
     /// The layer that is waited for from now on; a literal.
     void enter(std::string_view layer) { layer_ = layer; }
@@ -69,6 +70,7 @@ class Run : public std::enable_shared_from_this<Run> {
   private:
     void arm();
     void on_timer();
+    void leave_resolve();
     void report(Result result);
     [[nodiscard]] bool is_late(Duration took) const;
 
@@ -77,8 +79,9 @@ class Run : public std::enable_shared_from_this<Run> {
     Duration timeout_;
     ProbeDone done_;
     std::string_view layer_ = "start";
+    std::string host_; // while the layer is "resolve"
     Instant began_;
-    Duration lag_{}; // how late our own timers were during this run
+    Duration lag_{}; // how late our own timers and look-ups were during this run
     bool is_starting_ = false;
     bool is_over_ = false;
 };

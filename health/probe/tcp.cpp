@@ -29,7 +29,7 @@ class TcpRun : public Run {
         }
         channel_.async_connect(
             *address,
-            connecting(),
+            connecting(address->host),
             [self = self()](Failure failure) {
                 if (!self->is_over()) {
                     self->on_connected(std::move(failure));

@@ -23,11 +23,12 @@ class TlsRun : public Run {
             return;
         }
         host_ = address->unix_path.empty() ? address->host : "localhost";
-        channel_.async_connect(*address, connecting(), [self = self()](Failure failure) {
-            if (!self->is_over()) {
-                self->on_connected(std::move(failure));
-            }
-        });
+        channel_.async_connect(
+            *address, connecting(address->host), [self = self()](Failure failure) {
+                if (!self->is_over()) {
+                    self->on_connected(std::move(failure));
+                }
+            });
     }
 
     void close() override { channel_.close(Closing::InOrder); }

@@ -165,12 +165,18 @@ TEST_CASE("the state that version 0.1.0 wrote is understood") {
     CHECK(restored->shell.events.events.size() > 3);
     CHECK(restored->shell.bfd.size() == 1);
     // And what this version makes of it, it understands, too.
+    CHECK(restored->shell.names.empty());
+    restored->shell.names = {{"db.internal.example", {"10.0.0.5", "2001:db8::5"}, Instant(7h)}};
     SavedState again = save_state(restored->shell, agent);
     const SavedState bfd = save_bfd(restored->bfd.get());
     again.file.insert(again.file.end(), bfd.file.begin(), bfd.file.end());
     auto twice = restore_state(again.file);
     REQUIRE_MESSAGE(twice.has_value(), twice.error());
     CHECK(twice->agent->peer("tor")->peer->is_established());
+    REQUIRE(twice->shell.names.size() == 1);
+    CHECK(twice->shell.names[0].host == "db.internal.example");
+    CHECK(twice->shell.names[0].addresses == restored->shell.names[0].addresses);
+    CHECK(twice->shell.names[0].looked_up == Instant(7h));
 }
 
 namespace {

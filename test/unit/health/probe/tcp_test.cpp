@@ -179,13 +179,13 @@ TEST_CASE("tcp: all addresses of a name are tried, and it is refused only when a
     const std::string port = server.target().substr(server.target().find(':'));
     const auto address = [](const char* text) { return boost::asio::ip::make_address(text); };
 
-    remember("two.test", {address("127.0.0.2"), address("127.0.0.1")});
+    Resolver::of(io).remember("two.test", {address("127.0.0.2"), address("127.0.0.1")});
     const auto two = config_of(TcpTarget{.target = "two.test" + port});
     CHECK(probe(io, two).outcome == Outcome::Pass);
     CHECK(probe(io, config_of(HttpTarget{.url = "http://two.test" + port}))
               .detail.starts_with("http re")); // request or response: it was connected
 
-    remember("three.test", {address("127.0.0.2"), address("127.0.0.3")});
+    Resolver::of(io).remember("three.test", {address("127.0.0.2"), address("127.0.0.3")});
     const Result refused = probe(io, config_of(TcpTarget{.target = "three.test" + port}));
     CHECK(refused.detail == "connect refused");
     CHECK(refused.is_hard);
