@@ -79,6 +79,11 @@ class HaproxyRun : public Run {
             fail("show stat: not an answer of HAProxy: " + printable(answer_, 60));
             return;
         }
+        if (!is_whole_haproxy_answer(answer_)) {
+            fail("show stat: the answer is cut off after " + std::to_string(answer_.size()) +
+                 " octets");
+            return;
+        }
         ServerCount sum;
         std::string detail;
         bool is_enough = true;

@@ -46,6 +46,10 @@ std::optional<Columns> columns_of(std::string_view header) {
 
 } // namespace
 
+bool is_whole_haproxy_answer(std::string_view answer) {
+    return answer.ends_with("\n\n");
+}
+
 std::optional<std::map<std::string, ServerCount, std::less<>>>
 parse_haproxy_stats(std::string_view csv) {
     std::map<std::string, ServerCount, std::less<>> backends;

@@ -147,6 +147,10 @@ TEST_CASE("file: present and absent") {
     CHECK(probe(config_of(FileTarget{.path = file.text + "/below"})).outcome == Outcome::Fail);
 }
 
+/// Only its last octet is missing.
+constexpr const char* cut_off = "# pxname,svname,status\n"
+                                "web,a,UP\n";
+
 constexpr const char* stats = "# pxname,svname,qcur,status,weight\n"
                               "web,a,0,UP,1\n"
                               "web,b,0,UP 1/3,1\n"
@@ -194,6 +198,7 @@ TEST_CASE("haproxy: enough servers are a pass with their share as weight") {
          Outcome::Fail,
          "show stat: not an answer of HAProxy: Permission denied."},
         {{"web"}, 1, "", Outcome::Fail, "show stat: not an answer of HAProxy: "},
+        {{"web"}, 1, cut_off, Outcome::Fail, "show stat: the answer is cut off after 32 octets"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.detail);
