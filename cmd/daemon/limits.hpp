@@ -40,9 +40,10 @@ inline constexpr std::chrono::seconds save_time{5};
 inline constexpr int api_changes = 500;
 inline constexpr std::chrono::milliseconds api_change_interval{10};
 
-// Hooks: programs running at once, events waiting for a place, and how long one may take.
+// Hooks: programs running at once, what may wait for a place (each VIP of a full node comes and
+// goes twice in a burst, and some more), and how long one may take.
 inline constexpr std::size_t hooks_running = 8;
-inline constexpr std::size_t hooks_waiting = 256;
+inline constexpr std::size_t hooks_waiting_octets = 32 * 1024 * 1024;
 inline constexpr std::chrono::seconds hook_time{10};
 
 // An upgrade in place: the trial of the new program, and how long at most to wait for answers that

@@ -22,6 +22,7 @@ void Orphans::adopt(const std::vector<OrphanHandedOver>& orphans) {
                                 std::min(one.end_by.value_or(latest), latest)});
         }
     }
+    tell_hooks();
     look();
 }
 
@@ -33,9 +34,13 @@ std::vector<OrphanHandedOver> Orphans::hand_over() const {
     return result;
 }
 
+void Orphans::tell_hooks() const {
+    on_hooks_(static_cast<std::size_t>(std::ranges::count(orphans_, true, &Orphan::is_hook)));
+}
+
 void Orphans::look() {
     const Instant now = read_clocks().monotonic;
-    std::erase_if(orphans_, [now](const Orphan& orphan) {
+    const auto ended = std::erase_if(orphans_, [now](const Orphan& orphan) {
         siginfo_t info{};
         const auto id = static_cast<id_t>(orphan.pid);
         const bool is_ours = ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
@@ -48,6 +53,9 @@ void Orphans::look() {
         }
         return has_ended || !is_ours;
     });
+    if (ended > 0) {
+        tell_hooks();
+    }
     if (orphans_.empty()) {
         return;
     }

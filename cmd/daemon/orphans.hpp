@@ -3,7 +3,10 @@
 // they have to be reaped.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +20,9 @@ namespace anyvip::cmd {
 
 class Orphans {
   public:
-    explicit Orphans(boost::asio::io_context& io) : timer_(io) {}
+    /// `on_hooks` is told how many of them are hooks whenever that may have changed.
+    Orphans(boost::asio::io_context& io, std::function<void(std::size_t)> on_hooks)
+        : timer_(io), on_hooks_(std::move(on_hooks)) {}
 
     /// Hooks may go on for as long as any hook; probes are made again, and so end now.
     void adopt(const std::vector<OrphanHandedOver>& orphans);
@@ -34,8 +39,10 @@ class Orphans {
     };
 
     void look();
+    void tell_hooks() const;
 
     boost::asio::steady_timer timer_;
+    std::function<void(std::size_t)> on_hooks_;
     std::vector<Orphan> orphans_;
 };
 

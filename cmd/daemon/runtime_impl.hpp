@@ -99,7 +99,7 @@ class Runtime {
     EventLog events_;
     Metrics metrics_;
     Hooks hooks_{io_, log_};
-    Orphans orphans_{io_};
+    Orphans orphans_{io_, [this](std::size_t hooks) { hooks_.predecessors(hooks); }};
     DrainFile drain_file_{io_, [this] {
                               tell_drain_file();
                               turn();

@@ -3,9 +3,11 @@
 // number can belong to nobody else.
 #include "health/probe/child.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -55,14 +57,21 @@ std::map<std::string, Dying>& dying() {
     return owners;
 }
 
-/// Killed as soon as they were started, because nothing would have told of their end.
-std::vector<pid_t>& orphans() {
-    static std::vector<pid_t> pids;
-    return pids;
+/// Killed as soon as it was started, because nothing would have told of its end.
+struct Orphan {
+    pid_t pid;
+    bool is_of_check;
+};
+
+std::vector<Orphan>& orphans() {
+    static std::vector<Orphan> list;
+    return list;
 }
 
 void reap_orphans() {
-    std::erase_if(orphans(), [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+    std::erase_if(orphans(), [](const Orphan& orphan) {
+        return ::waitpid(orphan.pid, nullptr, WNOHANG) != 0;
+    });
 }
 
 } // namespace
@@ -78,6 +87,7 @@ struct Child::Impl : std::enable_shared_from_this<Impl> {
     void keep(std::size_t octets);
     void on_exit();
     void give_up();
+    [[nodiscard]] std::error_code kill() const;
     void forget_killed();
 
     std::string owner;
@@ -87,17 +97,17 @@ struct Child::Impl : std::enable_shared_from_this<Impl> {
     std::array<char, tail_octets> chunk{};
     std::string tail;
     std::size_t total = 0;
-    bool is_killed = false;
+    bool is_killed = false; ///< and of a check
     std::function<void(Ending)> on_end;
 };
 
 int unreaped_children() {
-    return unreaped() + static_cast<int>(orphans().size());
+    return unreaped() + static_cast<int>(std::ranges::count(orphans(), true, &Orphan::is_of_check));
 }
 
 std::vector<int> living_children() {
     std::vector<int> pids(living().begin(), living().end());
-    pids.insert(pids.end(), orphans().begin(), orphans().end());
+    std::ranges::transform(orphans(), std::back_inserter(pids), &Orphan::pid);
     return pids;
 }
 
@@ -115,7 +125,7 @@ void when_reaped(const std::string& owner, std::function<void()> then) {
 std::expected<std::unique_ptr<Child>, std::error_code>
 Child::spawn(boost::asio::io_context& io, const Command& command, std::string owner) {
     reap_orphans();
-    if (unreaped_children() >= max_unreaped) {
+    if (!owner.empty() && unreaped_children() >= max_unreaped) {
         return std::unexpected(std::error_code(EAGAIN, std::system_category()));
     }
     auto impl = std::make_shared<Impl>(io);
@@ -137,6 +147,10 @@ void Child::async_end(std::function<void(Ending)> on_end) {
     impl_->on_end = std::move(on_end);
     impl_->watch();
     impl_->read();
+}
+
+std::error_code Child::kill() {
+    return impl_->pid == 0 ? std::error_code{} : impl_->kill();
 }
 
 const std::string& Child::output() const {
@@ -192,7 +206,7 @@ std::error_code Child::Impl::open(const Command& command) {
     }
     if (failure) { // nobody would see its end: take it back at once
         ::kill(-pid, SIGKILL);
-        orphans().push_back(std::exchange(pid, 0));
+        orphans().push_back({std::exchange(pid, 0), !owner.empty()});
     } else {
         living().insert(pid);
     }
@@ -279,17 +293,20 @@ void Child::Impl::give_up() {
     if (pid == 0) {
         return;
     }
-    is_killed = true;
-    ++unreaped();
-    const bool is_sent = ::kill(-pid, SIGKILL) == 0;
-    const std::error_code kill_error = is_sent ? std::error_code{} : last_error();
+    const std::error_code kill_error = kill();
     if (!owner.empty()) {
+        is_killed = true;
+        ++unreaped();
         Dying& of_owner = dying()[owner];
         ++of_owner.count;
         of_owner.kill_error = kill_error;
     }
     pidfd.cancel(ignored);
     watch(); // reaps
+}
+
+std::error_code Child::Impl::kill() const {
+    return ::kill(-pid, SIGKILL) == 0 ? std::error_code{} : last_error();
 }
 
 void Child::Impl::forget_killed() {

@@ -23,10 +23,11 @@ struct Ending {
     bool is_unknown = false; ///< somebody else has reaped it, or SIGCHLD is ignored
 };
 
-/// At most this many killed children may refuse to end (disk wait) before no new one is started.
+/// At most this many killed children of checks may refuse to end (disk wait) before no new one is
+/// started.
 inline constexpr int max_unreaped = 64;
 
-/// Killed children that have not ended yet, of the whole process.
+/// Killed children of checks that have not ended yet.
 [[nodiscard]] int unreaped_children();
 
 /// All children that are not reaped yet. They stay children when this process executes another
@@ -44,8 +45,9 @@ void when_reaped(const std::string& owner, std::function<void()> then);
 /// the loop, without waiting for it.
 class Child {
   public:
-    /// EAGAIN when `max_unreaped` is reached; ECHILD when it ran, but somebody else reaped it at
-    /// once. `owner`: for `dying_child`, if not empty.
+    /// ECHILD when it ran, but somebody else reaped it at once. `owner` is a check, and then it may
+    /// be EAGAIN: `max_unreaped` is reached. Who starts a child for anything else sees to it that
+    /// they do not become many; no check suffers from them.
     [[nodiscard]] static std::expected<std::unique_ptr<Child>, std::error_code>
     spawn(boost::asio::io_context& io, const Command& command, std::string owner = {});
     ~Child();
@@ -55,6 +57,9 @@ class Child {
     /// From the loop when the child itself has ended; its group is killed then, so that nothing is
     /// left behind. What it printed is complete in `output()`.
     void async_end(std::function<void(Ending)> on_end);
+
+    /// Its whole group; the end is told as any other. An error: it goes on.
+    [[nodiscard]] std::error_code kill();
 
     /// The last 4 KiB of standard output and standard error.
     [[nodiscard]] const std::string& output() const;

@@ -5,8 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "health/probe/child.hpp"
-#include "health/probe/run.hpp"
+#include "health/probe/child_run.hpp"
 
 namespace anyvip::health {
 
@@ -48,81 +47,40 @@ std::optional<std::uint32_t> weight_in(std::string_view output) {
 }
 
 /// Instances of one check for several addresses differ in their arguments.
-std::string owner_of(const CheckConfig& check, const Command& command) {
-    std::string owner = check.name;
-    for (const std::string& argument : command.argv) {
+std::string owner_of(const std::string& check, const std::vector<std::string>& argv) {
+    std::string owner = check;
+    for (const std::string& argument : argv) {
         owner.append(1, '\0').append(argument);
     }
     return owner;
 }
 
-Result lost() {
-    return {.outcome = Outcome::Error,
-            .detail = "its exit status is lost: somebody else took it",
-            .is_our_fault = true};
+Command command_of(const ExecTarget& target, const CheckConfig& check) {
+    Command command{.argv = target.command, .env = target.env, .user = check.user};
+    command.env.emplace("ANYVIP_CHECK", check.name);
+    return command;
 }
 
-class ExecRun : public Run {
+class ExecRun : public ChildRun {
   public:
     ExecRun(const ExecTarget& target, RunContext& context)
-        : Run(context),
-          command_{.argv = target.command, .env = target.env, .user = context.check.user} {
-        command_.env.emplace("ANYVIP_CHECK", context.check.name);
-        owner_ = owner_of(context.check, command_);
-    }
+        : ChildRun(context,
+                   "exec",
+                   command_of(target, context.check),
+                   owner_of(context.check.name, target.command)),
+          has_command_(!target.command.empty()) {}
 
   private:
     void begin() override {
-        if (command_.argv.empty()) {
+        if (has_command_) {
+            run_program();
+        } else {
             finish({.outcome = Outcome::Error, .detail = "no command"});
-            return;
         }
-        if (!dying_child(owner_)) {
-            spawn();
-            return;
-        }
-        // As a rule it ends within a moment. If not, a new one at every run would be one more that
-        // does not.
-        when_reaped(owner_, [weak = weak_from_this()] {
-            const auto self = std::static_pointer_cast<ExecRun>(weak.lock());
-            if (self && !self->is_over()) {
-                self->spawn();
-            }
-        });
     }
 
-    void spawn() {
-        enter("exec");
-        auto child = Child::spawn(io(), command_, owner_);
-        if (!child) {
-            if (child.error() == std::errc::no_child_process) {
-                finish(lost());
-            } else if (unreaped_children() >= max_unreaped) {
-                finish({.outcome = Outcome::Error,
-                        .detail = "too many killed check processes do not end",
-                        .is_our_fault = true});
-            } else {
-                fail_to_run("cannot run " + command_.argv.front(), child.error());
-            }
-            return;
-        }
-        child_ = std::move(*child);
-        child_->async_end(
-            [self = std::static_pointer_cast<ExecRun>(shared_from_this())](Ending ending) {
-                if (!self->is_over()) {
-                    self->on_end(ending);
-                }
-            });
-    }
-
-    void close() override { child_.reset(); }
-
-    void on_end(Ending ending) {
-        Result result{.output = child_->output()};
-        if (ending.is_unknown) {
-            finish(lost());
-            return;
-        }
+    void on_end(Ending ending) override {
+        Result result{.output = output()};
         if (ending.signal != 0) {
             const char* const name = ::sigabbrev_np(ending.signal);
             result.outcome = Outcome::Fail;
@@ -144,32 +102,7 @@ class ExecRun : public Run {
         finish(std::move(result));
     }
 
-    Result timed_out() override {
-        if (!child_) {
-            return former_remains();
-        }
-        Result result = Run::timed_out();
-        result.output = child_->output();
-        if (child_->is_flooding()) {
-            result.detail += ", and it printed more than 1 MiB";
-        }
-        return result;
-    }
-
-    [[nodiscard]] Result former_remains() const {
-        const std::error_code kill_error = dying_child(owner_).value_or(std::error_code());
-        if (kill_error) {
-            return {.outcome = Outcome::Error,
-                    .detail = "cannot kill its former process: " + kill_error.message(),
-                    .is_our_fault = true};
-        }
-        return {.outcome = Outcome::Timeout,
-                .detail = "its former process was killed and does not end, " + timeout_text()};
-    }
-
-    Command command_;
-    std::string owner_;
-    std::unique_ptr<Child> child_;
+    bool has_command_;
 };
 
 } // namespace

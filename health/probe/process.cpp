@@ -12,9 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "health/probe/child.hpp"
+#include "health/probe/child_run.hpp"
 #include "health/probe/pidfile.hpp"
-#include "health/probe/run.hpp"
 #include "health/probe/unit_group.hpp"
 
 namespace anyvip::health {
@@ -129,52 +128,30 @@ class PidfileRun : public Run {
 };
 
 /// Asks systemd over its own command: one short process a run, against a D-Bus client in here.
-class UnitRun : public Run {
+class UnitRun : public ChildRun {
   public:
-    UnitRun(const ProcessTarget& target, RunContext& context) : Run(context), unit_(target.unit) {}
+    UnitRun(const ProcessTarget& target, RunContext& context)
+        : ChildRun(context, "systemd", command_for(target.unit), context.check.name),
+          unit_(target.unit) {}
 
   private:
     void begin() override {
-        enter("systemd");
         if (::access("/run/systemd/system", F_OK) != 0) { // as sd_booted(3)
             finish({.outcome = Outcome::Error,
                     .detail = "unit " + unit_ + ": systemd is not running here; use pidfile"});
             return;
         }
-        const Command command{.argv = {"/usr/bin/systemctl",
-                                       "show",
-                                       "--property=ActiveState",
-                                       "--property=SubState",
-                                       "--property=ControlGroup",
-                                       "--",
-                                       unit_},
-                              .env = {{"LC_ALL", "C"}},
-                              .user = {}};
-        auto child = Child::spawn(io(), command);
-        if (!child) {
-            fail_to_run("cannot run systemctl", child.error());
-            return;
-        }
-        child_ = std::move(*child);
-        child_->async_end(
-            [self = std::static_pointer_cast<UnitRun>(shared_from_this())](Ending ending) {
-                if (!self->is_over()) {
-                    self->on_end(ending);
-                }
-            });
+        run_program();
     }
 
-    void close() override { child_.reset(); }
-
-    void on_end(Ending ending) {
-        const std::string& output = child_->output();
-        const std::string state = value_of(output, "ActiveState=");
+    void on_end(Ending ending) override {
+        const std::string state = value_of(output(), "ActiveState=");
         const std::string detail =
-            "unit " + unit_ + " is " + state + " (" + value_of(output, "SubState=") + ")";
+            "unit " + unit_ + " is " + state + " (" + value_of(output(), "SubState=") + ")";
         if (ending.exit_status != 0 || ending.signal != 0 || state.empty()) {
-            finish({.outcome = Outcome::Error, .detail = "systemctl: " + printable(output, 200)});
+            finish({.outcome = Outcome::Error, .detail = "systemctl: " + printable(output(), 200)});
         } else if (state == "active" || state == "reloading") {
-            const std::string group = value_of(output, "ControlGroup=");
+            const std::string group = value_of(output(), "ControlGroup=");
             remember_unit_group(unit_, group.empty() ? group : "/sys/fs/cgroup" + group);
             pass(detail);
         } else {
@@ -193,8 +170,19 @@ class UnitRun : public Run {
         return std::string(rest.substr(0, rest.find('\n')));
     }
 
+    static Command command_for(const std::string& unit) {
+        return {.argv = {"/usr/bin/systemctl",
+                         "show",
+                         "--property=ActiveState",
+                         "--property=SubState",
+                         "--property=ControlGroup",
+                         "--",
+                         unit},
+                .env = {{"LC_ALL", "C"}},
+                .user = {}};
+    }
+
     std::string unit_;
-    std::unique_ptr<Child> child_;
 };
 
 } // namespace

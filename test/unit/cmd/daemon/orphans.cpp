@@ -43,7 +43,8 @@ bool is_reaped(int pid) {
 
 TEST_CASE("a child that outlives its upgrade goes over to the next, with the time it has left") {
     boost::asio::io_context io;
-    Orphans orphans(io);
+    std::vector<std::size_t> told;
+    Orphans orphans(io, [&](std::size_t hooks) { told.push_back(hooks); });
     OrphanHandedOver hook = child("1000");
     hook.end_by = read_clocks().monotonic + 300ms;
     orphans.adopt({hook});
@@ -57,11 +58,12 @@ TEST_CASE("a child that outlives its upgrade goes over to the next, with the tim
     CHECK(read_clocks().monotonic >= *hook.end_by);
     CHECK(is_reaped(hook.pid));
     CHECK(orphans.hand_over().empty());
+    CHECK(told == std::vector<std::size_t>{1, 0}); // so long it has its place among the hooks
 }
 
 TEST_CASE("a predecessor that does not say how long, or says too long: as long as any hook") {
     boost::asio::io_context io;
-    Orphans orphans(io);
+    Orphans orphans(io, [](std::size_t) {});
     const OrphanHandedOver silent = child("0.1");
     OrphanHandedOver boasting = child("0.1");
     boasting.end_by = read_clocks().monotonic + 1000h;
@@ -78,7 +80,7 @@ TEST_CASE("a predecessor that does not say how long, or says too long: as long a
 
 TEST_CASE("the child of a probe ends at once: the probe is made again") {
     boost::asio::io_context io;
-    Orphans orphans(io);
+    Orphans orphans(io, [](std::size_t) {});
     OrphanHandedOver probe = child("1000");
     probe.is_hook = false;
     orphans.adopt({probe});

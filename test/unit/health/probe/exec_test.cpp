@@ -9,15 +9,13 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "health/account/account.hpp"
 #include "health/probe/child.hpp"
+#include "test/support/without_kill.hpp"
 #include "test/unit/health/probe/support.hpp"
 
 namespace anyvip::health {
@@ -168,27 +166,9 @@ TEST_CASE("exec: a probe that is destroyed kills its group") {
     CHECK(!is_called);
 }
 
-/// Runs in a process of its own, as user 65532 with CAP_SETUID and CAP_SETGID but without CAP_KILL:
-/// the daemon of the unit without its whole drop-in. True: as wanted.
-bool as_daemon_without_kill(const std::function<bool()>& body) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-        std::array<__user_cap_data_struct, 2> rights{};
-        rights[0].permitted = 1U << CAP_SETUID | 1U << CAP_SETGID;
-        rights[0].effective = rights[0].permitted;
-        const bool is_prepared = ::prctl(PR_SET_KEEPCAPS, 1) == 0 &&
-                                 ::setresuid(65532, 65532, 65532) == 0 &&
-                                 ::syscall(SYS_capset, &header, rights.data()) == 0;
-        ::_exit(is_prepared && body() ? 0 : 1);
-    }
-    int status = 0;
-    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 TEST_CASE("exec: while its killed process lives no other is started, and it says why" *
           doctest::skip(::geteuid() != 0)) {
-    CHECK(as_daemon_without_kill([] {
+    CHECK(anyvip::test::as_daemon_without_kill([] {
         boost::asio::io_context io;
         CheckConfig hanging = script("sleep 8; exit 0", milliseconds(300));
         hanging.user = "nobody";
@@ -204,6 +184,21 @@ TEST_CASE("exec: while its killed process lives no other is started, and it says
         hanging = script("exit 0");
         hanging.user = "nobody";
         return is_right && probe(io, hanging).outcome == Outcome::Pass;
+    }));
+}
+
+TEST_CASE("exec: children of others that cannot be killed take nothing from a check" *
+          doctest::skip(::geteuid() != 0)) {
+    CHECK(anyvip::test::as_daemon_without_kill([] {
+        boost::asio::io_context io;
+        const Command hanging{.argv = {"/bin/sleep", "5"}, .env = {}, .user = "nobody"};
+        for (int i = 0; i < max_unreaped + 1; ++i) {
+            auto child = Child::spawn(io, hanging);
+            if (!child || (*child)->kill() != std::errc::operation_not_permitted) {
+                return false;
+            }
+        }
+        return unreaped_children() == 0 && probe(io, script("exit 0")).outcome == Outcome::Pass;
     }));
 }
 
