@@ -34,6 +34,10 @@ std::vector<OrphanHandedOver> Orphans::hand_over() const {
     return result;
 }
 
+bool Orphans::has(int pid) const {
+    return std::ranges::find(orphans_, pid, &Orphan::pid) != orphans_.end();
+}
+
 void Orphans::tell_hooks() const {
     on_hooks_(static_cast<std::size_t>(std::ranges::count(orphans_, true, &Orphan::is_hook)));
 }

@@ -27,6 +27,8 @@ class Orphans {
     /// Hooks may go on for as long as any hook; probes are made again, and so end now.
     void adopt(const std::vector<OrphanHandedOver>& orphans);
 
+    [[nodiscard]] bool has(int pid) const;
+
     /// Those that have not ended at the next upgrade either.
     [[nodiscard]] std::vector<OrphanHandedOver> hand_over() const;
 

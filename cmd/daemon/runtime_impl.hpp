@@ -38,6 +38,7 @@
 #include "cmd/daemon/takeover.hpp"
 #include "cmd/daemon/upgrade.hpp"
 #include "cmd/daemon/wall_time.hpp"
+#include "health/probe/strays.hpp"
 #include "health/probe/tripwires.hpp"
 #include "vip/kernel/address_kernel.hpp"
 #include "vip/kernel/route_kernel.hpp"
@@ -100,6 +101,9 @@ class Runtime {
     Metrics metrics_;
     Hooks hooks_{io_, log_};
     Orphans orphans_{io_, [this](std::size_t hooks) { hooks_.predecessors(hooks); }};
+    health::Strays strays_{io_,
+                           {[this](int pid) { return orphans_.has(pid); },
+                            [this](const std::string& text) { log_.warning(text); }}};
     DrainFile drain_file_{io_, [this] {
                               tell_drain_file();
                               turn();

@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <iterator>
 #include <map>
-#include <set>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -36,9 +37,22 @@ int& unreaped() {
     return count;
 }
 
-std::set<pid_t>& living() {
-    static std::set<pid_t> pids;
+/// With the run that each belongs to; empty: none, or it is over.
+std::map<pid_t, std::string>& living() {
+    static std::map<pid_t, std::string> pids;
     return pids;
+}
+
+std::function<void()>& child_ended() {
+    static std::function<void()> then;
+    return then;
+}
+
+/// Also different from those of the program before an upgrade.
+std::string new_run() {
+    static unsigned number = 0;
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::to_string(now.count()) + "." + std::to_string(number++);
 }
 
 std::error_code last_error() {
@@ -106,9 +120,19 @@ int unreaped_children() {
 }
 
 std::vector<int> living_children() {
-    std::vector<int> pids(living().begin(), living().end());
+    std::vector<int> pids;
+    std::ranges::copy(living() | std::views::keys, std::back_inserter(pids));
     std::ranges::transform(orphans(), std::back_inserter(pids), &Orphan::pid);
     return pids;
+}
+
+bool is_under_way(const std::string& run) {
+    return std::ranges::find(living() | std::views::values, run) !=
+           std::views::values(living()).end();
+}
+
+void on_child_end(std::function<void()> then) {
+    child_ended() = std::move(then);
 }
 
 std::optional<std::error_code> dying_child(const std::string& owner) {
@@ -182,7 +206,12 @@ std::error_code Child::Impl::open(const Command& command) {
         return error;
     }
     pipe.non_blocking(true, error);
-    const auto launched = launch(command, ends[1]);
+    Command marked = command;
+    const std::string run = owner.empty() ? std::string() : new_run();
+    if (!run.empty()) {
+        marked.env[run_variable] = run;
+    }
+    const auto launched = launch(marked, ends[1]);
     ::close(ends[1]);
     if (!launched) {
         return launched.error();
@@ -208,7 +237,7 @@ std::error_code Child::Impl::open(const Command& command) {
         ::kill(-pid, SIGKILL);
         orphans().push_back({std::exchange(pid, 0), !owner.empty()});
     } else {
-        living().insert(pid);
+        living().emplace(pid, run);
     }
     return failure;
 }
@@ -274,6 +303,9 @@ void Child::Impl::on_exit() {
     }
     living().erase(pid);
     pid = 0;
+    if (child_ended()) {
+        child_ended()();
+    }
     if (is_killed) {
         forget_killed();
     }
@@ -296,6 +328,7 @@ void Child::Impl::give_up() {
     const std::error_code kill_error = kill();
     if (!owner.empty()) {
         is_killed = true;
+        living()[pid].clear();
         ++unreaped();
         Dying& of_owner = dying()[owner];
         ++of_owner.count;

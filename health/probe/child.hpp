@@ -34,6 +34,15 @@ inline constexpr int max_unreaped = 64;
 /// program.
 [[nodiscard]] std::vector<int> living_children();
 
+/// The environment variable that tells which run of a check a process belongs to, wherever it goes.
+inline constexpr const char* run_variable = "ANYVIP_RUN";
+
+/// Has the program that was started for this run neither ended nor been killed?
+[[nodiscard]] bool is_under_way(const std::string& run);
+
+/// Called from the loop whenever a child has ended; replaces the one before.
+void on_child_end(std::function<void()> then);
+
 /// Is a killed child of this owner still there? Then why it could not be killed; no error: it is
 /// about to end, or waits for a disk.
 [[nodiscard]] std::optional<std::error_code> dying_child(const std::string& owner);

@@ -27,8 +27,10 @@ namespace anyvip::health {
 
 namespace {
 
-// Only for service managers: a child that spoke in the daemon's name would confuse them.
-constexpr std::array withheld{"NOTIFY_SOCKET=",
+// Only for service managers: a child that spoke in the daemon's name would confuse them. And a
+// daemon that is started by a check of another one is of no run of ours.
+constexpr std::array withheld{"ANYVIP_RUN=",
+                              "NOTIFY_SOCKET=",
                               "WATCHDOG_PID=",
                               "WATCHDOG_USEC=",
                               "LISTEN_PID=",
