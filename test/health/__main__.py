@@ -12,6 +12,7 @@ from lab.report import Report
 
 from .at_once import AtOnce
 from .flapping import Flapping
+from .names import DeadNames
 from .never_lie import NoDescriptors, NoProcessor, Stopped
 from .verdicts import Verdicts
 
@@ -19,6 +20,7 @@ TOGETHER = {
     "verdicts": Verdicts,
     "at_once": AtOnce,
     "flapping": Flapping,
+    "names": DeadNames,
     "stopped": Stopped,
     "descriptors": NoDescriptors,
 }
