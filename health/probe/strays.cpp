@@ -109,13 +109,14 @@ void Strays::look() {
     }
 }
 
-/// It is our child and not reaped: its number is its own.
+/// It is our child and not reaped: its number is its own, and so is its group when it leads one.
 void Strays::judge(int pid) {
     const std::string environment = content_of(pid, "environ");
     const std::string run = variable(environment, run_variable);
     if (run.empty() || is_under_way(run) || ::kill(pid, SIGKILL) != 0) {
         return;
     }
+    ::kill(-pid, SIGKILL);
     const std::string check = variable(environment, "ANYVIP_CHECK");
     const std::uint64_t count = ++killed_[check];
     if (is_power_of_ten(count)) {

@@ -3,6 +3,7 @@
 #include "health/probe/strays.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -23,6 +24,11 @@ struct World {
     World() { std::filesystem::remove(path); }
 
     ~World() {
+        strays.reset();
+        const auto none_is_left = [] {
+            return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD;
+        };
+        CHECK(run_until(io, none_is_left));
         ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
         std::filesystem::remove(path);
     }
@@ -53,13 +59,23 @@ struct World {
         return ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? 0 : errno;
     }
 
+    /// A zombie that nobody waits for any more.
+    [[nodiscard]] bool has_been_killed() const {
+        siginfo_t info{};
+        const auto id = static_cast<id_t>(stray());
+        return ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_code == CLD_KILLED;
+    }
+
     std::string path =
         std::filesystem::temp_directory_path() / ("anyvip-stray-" + std::to_string(::getpid()));
     boost::asio::io_context io;
     std::vector<std::string> warnings;
-    Strays strays{
+    std::optional<Strays> strays{
+        std::in_place,
         io,
-        {[](int) { return false; }, [this](const std::string& text) { warnings.push_back(text); }},
+        StraysHost{[](int) { return false; },
+                   [this](const std::string& text) { warnings.push_back(text); }},
         milliseconds(20)};
 };
 
@@ -91,7 +107,7 @@ TEST_CASE("while its run goes on, what a check has put aside is left alone") {
                                 config_of(ExecTarget{.command = command.argv}, milliseconds(9000)),
                                 [&](Result finished) { result = std::move(finished); });
     REQUIRE(run_until(world.io, [&] {
-        world.strays.look();
+        world.strays->look();
         return result.has_value();
     }));
     CHECK(result->detail == "exit status 0");
@@ -105,28 +121,21 @@ TEST_CASE("what is of no check is not killed, and reaped when it ends") {
     bool has_ended = false;
     (*hook)->async_end([&](const Ending&) { has_ended = true; });
     REQUIRE(run_until(world.io, [&] { return has_ended; }));
-    world.strays.look();
+    world.strays->look();
     CHECK(world.state() == 0);
     CHECK(run_until(world.io, [&] { return world.state() == ECHILD; }));
     CHECK(world.warnings.empty());
 }
 
 TEST_CASE("nothing of a check outlives the program") {
-    const std::string path = World().path;
-    std::optional<pid_t> stray;
-    {
-        World world;
-        const Command command = world.leaving("sleep 300", "sleep 300");
-        auto run = make_probe(
-            world.io, config_of(ExecTarget{.command = command.argv}), [](const Result&) {});
-        REQUIRE(run_until(world.io, [&] { return world.stray() > 0; }));
-        stray = world.stray();
-        run.reset();
-    }
-    // Killed, and a zombie of ours that nobody waits for any more.
-    int status = 0;
-    REQUIRE(::waitpid(*stray, &status, 0) == *stray);
-    CHECK(WIFSIGNALED(status));
+    World world; // its end waits for all
+    const Command command = world.leaving("sleep 300", "sleep 300");
+    auto run =
+        make_probe(world.io, config_of(ExecTarget{.command = command.argv}), [](const Result&) {});
+    REQUIRE(run_until(world.io, [&] { return world.stray() > 0 && world.state() == 0; }));
+    run.reset();
+    world.strays.reset();
+    CHECK(run_until(world.io, [&] { return world.has_been_killed(); }));
 }
 
 } // namespace
