@@ -20,7 +20,7 @@ class KindHost : public Host {
   public:
     [[nodiscard]] std::string program_problem(const std::string&) const override { return {}; }
 
-    [[nodiscard]] std::string file_problem(const std::string&, bool) const override { return {}; }
+    [[nodiscard]] std::string file_problem(const std::string&) const override { return {}; }
 
     [[nodiscard]] bool has_user(const std::string&) const override { return true; }
 };
