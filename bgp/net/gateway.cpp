@@ -98,7 +98,8 @@ std::string find_gateway_problem(const NetConfig& config) {
         return {};
     }
     const auto gateway = gateway_in(std::span(buffer).first(static_cast<std::size_t>(size)));
-    if (!gateway) {
+    // One that is its own gateway ("via X onlink", a host route of its own) is on the link.
+    if (!gateway || *gateway == *config.address) {
         return {};
     }
     return anyvip::to_string(*config.address) + " is reached through " +

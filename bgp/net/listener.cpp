@@ -46,9 +46,6 @@ bool is_from(const PeerDriver& driver, const SocketAddress& remote) {
 /// before its own limit is on the accepted socket has passed theirs. Nobody far away can have
 /// opened a connection whose SYN came near enough.
 bool is_near(int accepted, const NetConfig& config) {
-    if (config.ttl_security == 0) {
-        return true;
-    }
     const auto ttl = take_syn_ttl(accepted, config.address->family());
     return ttl && *ttl >= 256 - config.ttl_security;
 }
@@ -81,6 +78,8 @@ class Listeners::Listener : public std::enable_shared_from_this<Listener> {
     void update_keys(std::vector<ListenProblem>& problems);
     void remove_former_keys(const Keys& wanted);
     [[nodiscard]] std::uint8_t common_ttl_security() const;
+    /// What this socket lets pass may be too far away for this peer.
+    [[nodiscard]] bool is_looser_than(const NetConfig& config) const;
     void wait();
     void pause(milliseconds duration);
     void accept_some();
@@ -188,7 +187,9 @@ void Listeners::Listener::update(std::vector<PeerDriver*> drivers,
     // them.
     std::error_code error =
         set_ttl_security(socket_.native_handle(), family_, common_ttl_security());
-    if (!error) {
+    if (!error && std::ranges::any_of(drivers_, [this](const PeerDriver* driver) {
+            return is_looser_than(driver->config());
+        })) {
         error = set_save_syn(socket_.native_handle());
     }
     if (!error && is_new && ::listen(socket_.native_handle(), limits::listen_backlog) != 0) {
@@ -321,6 +322,11 @@ std::uint8_t Listeners::Listener::common_ttl_security() const {
     return most_hops;
 }
 
+bool Listeners::Listener::is_looser_than(const NetConfig& config) const {
+    const std::uint8_t common = common_ttl_security();
+    return config.ttl_security != 0 && (common == 0 || common > config.ttl_security);
+}
+
 void Listeners::Listener::wait() {
     socket_.async_wait(Descriptor::wait_read, [weak = weak_from_this()](const Error& error) {
         const auto self = weak.lock();
@@ -380,9 +386,16 @@ void Listeners::Listener::deliver(FileDescriptor accepted, const SocketAddress& 
     const auto driver = std::ranges::find_if(
         drivers_, [&remote](const PeerDriver* known) { return is_from(*known, remote); });
     // RFC 4271 §8.2.2 leaves it to us; an unknown address learns nothing from this port.
-    if (driver != drivers_.end() && is_near(accepted.get(), (*driver)->config())) {
-        (*driver)->adopt(std::move(accepted));
+    if (driver == drivers_.end()) {
+        return;
     }
+    const NetConfig& config = (*driver)->config();
+    if (is_looser_than(config) && !is_near(accepted.get(), config)) {
+        (*driver)->refuse(
+            "more than ttl_security hops away, or its SYN is not known (SYN cookies)");
+        return;
+    }
+    (*driver)->adopt(std::move(accepted));
 }
 
 } // namespace anyvip::bgp::net

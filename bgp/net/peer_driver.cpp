@@ -166,6 +166,7 @@ bool PeerDriver::adopt(FileDescriptor socket) {
     Impl& self = *kept;
     self.problem = self.find_problem();
     if (!self.problem.empty()) {
+        refuse(self.problem);
         return false;
     }
     const auto ends = read_endpoints(socket.get(), self.vips);
@@ -198,7 +199,16 @@ bool PeerDriver::adopt(FileDescriptor socket) {
     return true;
 }
 
+void PeerDriver::refuse(std::string_view why) {
+    const std::shared_ptr<Impl> kept = impl_;
+    kept->peer.inbound_refused(why, clock_now());
+    kept->on_turn();
+}
+
 void PeerDriver::reconfigure(NetConfig config) {
+    if (config != impl_->config) {
+        impl_->deferred.reset(); // let in by what is no longer asked for
+    }
     impl_->config = std::move(config);
     impl_->problem = impl_->find_problem();
 }
@@ -333,7 +343,8 @@ void PeerDriver::Impl::defer(Descriptor socket) {
     deferred_timer.expires_after(peer.config().open_hold);
     deferred_timer.async_wait([weak_self = weak_from_this()](const Error& error) {
         const auto self = weak_self.lock();
-        if (!error && self) {
+        // Not by the timer of a former one.
+        if (!error && self && self->deferred_timer.expiry() <= clock_now()) {
             self->deferred.reset();
         }
     });
@@ -347,7 +358,8 @@ bool PeerDriver::Impl::take_deferred() {
     deferred.reset();
     deferred_timer.cancel();
     const auto ends = read_endpoints(socket.native_handle(), vips);
-    if (!ends || !peer.accepts_inbound()) {
+    problem = find_problem();
+    if (!ends || !problem.empty() || !peer.accepts_inbound()) {
         return false;
     }
     connect(Slot::Incoming, std::move(socket), *ends);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/io_context.hpp>
 
@@ -48,6 +49,10 @@ class PeerDriver {
     /// has run then, and also when it was not wanted.
     bool adopt(FileDescriptor socket);
 
+    /// An accepted connection that is not taken for this reason: it is told to the operator. May
+    /// run `on_turn`.
+    void refuse(std::string_view why);
+
     /// For the next sockets; connections stay. A change that must reset them is the owner's
     /// business (`Peer::reset`).
     void reconfigure(NetConfig config);
@@ -56,7 +61,7 @@ class PeerDriver {
     [[nodiscard]] const NetConfig& config() const;
 
     /// Why this peer is refused on this host: no TCP-AO in the kernel, key file unreadable or
-    /// open to everybody, behind a gateway without `multihop`. Looked at anew with each attempt.
+    /// writable by others, behind a gateway without `multihop`. Looked at anew with each attempt.
     /// Empty: fine.
     [[nodiscard]] std::string transport_problem() const;
 

@@ -129,6 +129,10 @@ void Peer::connected(Slot slot, const Endpoints& endpoints, Instant now) {
     impl_->settle(now);
 }
 
+void Peer::inbound_refused(std::string_view why, Instant now) {
+    impl_->diagnostics_.warn_once("inbound connection refused: " + std::string(why), now);
+}
+
 void Peer::connect_failed(std::string_view reason, Instant now) {
     if (impl_->session(Slot::Outgoing).state() == SessionState::Connect) {
         closed(Slot::Outgoing, reason, now);

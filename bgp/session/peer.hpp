@@ -251,6 +251,8 @@ class Peer {
     [[nodiscard]] bool defers_inbound() const;
     /// Cease/5 while administratively down, Cease/7 while the incoming connection is beyond OPEN.
     [[nodiscard]] std::vector<std::uint8_t> rejection() const;
+    /// One that the shell does not take, for a reason of its own: told, not answered.
+    void inbound_refused(std::string_view why, Instant now);
     void connected(Slot slot, const Endpoints& endpoints, Instant now);
     void connect_failed(std::string_view reason, Instant now);
     /// Any number of octets, any borders; consumed completely. Returns at once when the slot is

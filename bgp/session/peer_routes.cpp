@@ -110,7 +110,10 @@ void Peer::Impl::on_route_refresh(const wire::RouteRefresh& refresh) {
         if (!has_subtypes || is(wire::RefreshSubtype::Request)) {
             routes_.request_resend(family); // served when the octets at hand are read
         } else if (is(wire::RefreshSubtype::BeginOfRouteRefresh)) {
-            reception_.begin_refresh(family);
+            // RFC 7313 §4: not before the End-of-RIB of a router that has told of restarts.
+            if (!session->negotiated().peer_graceful_restart || reception_.has_end_of_rib(family)) {
+                reception_.begin_refresh(family);
+            }
         } else if (is(wire::RefreshSubtype::EndOfRouteRefresh) && reception_.end_refresh(family)) {
             diagnostics_.event(PathsChanged{});
         }

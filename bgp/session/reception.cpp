@@ -71,7 +71,7 @@ void Reception::begin_again(Family family) {
 }
 
 void Reception::begin_refresh(Family family) {
-    forget(family);
+    forget(family); // costs what is known, which `max_received` bounds
     paths_.begin_refresh(family);
 }
 

@@ -126,6 +126,8 @@ void Session::update_received(const wire::Frame& frame, Instant now) {
         return;
     }
     decoding_.strict = host_->config().strict_rfc4271;
+    // Also of a session that has come from a program that did not look at it.
+    decoding_.role = negotiated_.is_internal ? std::nullopt : host_->config().role;
     const wire::Update update = wire::decode_update(frame.body, decoding_);
     if (!update.errors.empty()) {
         host_->on_malformed(frame.whole, update.errors, now);

@@ -116,14 +116,21 @@ void AttributeWalk::take(const Attribute& attribute) {
 }
 
 /// RFC 7606 §3 j, §5.3: the routes of a multiprotocol attribute are lost with it. Without other
-/// routes in the message it resets anyway.
+/// reachable routes in the message it resets anyway.
 void AttributeWalk::cut_off(Attribute attribute, Octets rest) {
     has_other_than_unreach_ = true;
     Error error = errors::attribute_overrun(rest);
     const bool is_multiprotocol =
         attribute.is(AttributeType::MpReachNlri) || attribute.is(AttributeType::MpUnreachNlri);
-    if (!is_multiprotocol || !has_classic_nlri_) {
+    const bool has_other_routes =
+        has_classic_nlri_ || (has(AttributeType::MpReachNlri) && !judge_.has_empty_reach);
+    if (!is_multiprotocol || !has_other_routes) {
         judge_.fault(std::move(error));
+        return;
+    }
+    if (seen_[attribute.type]) {
+        attribute.whole = rest;
+        judge_.note(errors::repeated_multiprotocol(attribute));
         return;
     }
     const std::size_t header_octets = (attribute.flags & flag_extended_length) != 0 ? 4 : 3;

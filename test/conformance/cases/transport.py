@@ -66,7 +66,7 @@ def md5_outbound(stage):
 
 def last_failure(stage):
     error = stage.wait_for("an error is shown", lambda: stage.status()["last_error"])
-    return error["name"] + (error["message"] or "")
+    return ": ".join(filter(None, (error["name"], error["message"])))
 
 
 # On a node of its own, for the hint goes by counters of the whole network namespace.
@@ -216,16 +216,21 @@ def own_hop_limit(stage):
 FAR = {False: "10.77.0.1", True: "fd00:77::1"}
 
 
-def behind_gateway(stage, ipv6):
-    """The router has the address FAR too; the node reaches it through a gateway."""
-    far, gateway = FAR[ipv6], router_address(0, ipv6)
+ONLINK, UNHEARD = "10.77.0.2", "10.77.0.3"
+
+
+def behind_gateway(stage, far):
+    """The router has this address too; the node reaches it through a gateway."""
+    ipv6 = ":" in far
+    gateway = router_address(0, ipv6)
     ip([f"address replace {far}/{'128 dev r0 nodad' if ipv6 else '32 dev r0'}"])
     ip([f"route replace {far} via {gateway}"], stage.node.namespace)
-    return far, gateway
+    return gateway
 
 
 def stays_away(stage, ipv6):
-    far, gateway = behind_gateway(stage, ipv6)
+    far = FAR[ipv6]
+    gateway = behind_gateway(stage, far)
     with stage.network.listen(far) as stage.listener:
         stage.expect_no_attempt(1.5)
         text = f"{far} is reached through {gateway}, not on a connected subnet: set multihop"
@@ -247,6 +252,25 @@ def gateway(stage):
       peer={"address": FAR[True]}, dials=True, ipv6=True)
 def gateway_ipv6(stage):
     stays_away(stage, True)
+
+
+@case("multihop = 0: a router that is its own gateway (onlink) is on a connected subnet",
+      kind=NodeKind("near", shared=False), peer={"address": ONLINK}, dials=True)
+def onlink(stage):
+    behind_gateway(stage, ONLINK)
+    with stage.network.listen(ONLINK) as stage.listener:
+        ip([f"route replace {ONLINK} via {ONLINK} dev n0 onlink"], stage.node.namespace)
+        stage.established(stage.accept()).close()
+        stage.established(stage.dial(source=ONLINK))
+
+
+@case("multihop = 0: a passive peer, too, tells why it does not hear a router behind a gateway",
+      kind=NodeKind("near", shared=False), peer={"address": UNHEARD, "passive": True})
+def gateway_passive(stage):
+    gateway = behind_gateway(stage, UNHEARD)
+    stage.dial(source=UNHEARD).expect_end()
+    text = f"inbound connection refused: {UNHEARD} is reached through {gateway}"
+    stage.wait_for("a notice", lambda: text in stage.node.log())
 
 
 @case("multihop = 2: a router behind a gateway is called and heard",

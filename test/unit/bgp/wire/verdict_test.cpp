@@ -60,6 +60,15 @@ TEST_CASE("RFC 7606 §3 j: a multiprotocol attribute that is cut off disables it
         CHECK(update.errors[1].severity == Severity::TreatAsWithdraw);
         CHECK(to_text(update.announced) == "203.0.113.10/32");
     }
+    // Beside routes in MP_REACH_NLRI as beside others: what it withdraws would stay.
+    constexpr std::string_view reach =
+        "80 0e 1a 0002 01 10 20010db8000000000000000000000001 00 20 20010db8 ";
+    const auto [beside, withdrawn] =
+        judge(join({mandatory, reach, "80 0f c8 0002 01 20 20010d"}), "");
+    CHECK(withdrawn.verdict == Severity::AfiSafiDisable);
+    CHECK(withdrawn.disabled == Family::Ipv6);
+    const auto [twice, repeated] = judge(join({mandatory, reach, "80 0e c8 0002 01 10 "}), "");
+    CHECK(repeated.verdict == Severity::Reset);
     const auto [foreign, ignored] = judge(join({mandatory, "80 0e c8 0001 80 0c "}), route);
     CHECK(ignored.verdict == Severity::TreatAsWithdraw); // a family that is not in use
     for (const std::string_view unreadable :
