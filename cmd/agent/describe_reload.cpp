@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a reload would do, one line for each thing, without doing it.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -60,16 +61,20 @@ void describe_peers(const Config& before, const Config& after, Lines& lines) {
 
 void describe_checks(const Config& before, const Config& after, Lines& lines) {
     const auto renamed = renamed_checks(before.checks, after.checks);
+    std::map<std::string_view, const health::CheckConfig*> known;
+    for (const health::CheckConfig& check : before.checks) {
+        known.emplace(check.name, &check);
+    }
     std::set<std::string_view> kept;
     for (const health::CheckConfig& check : after.checks) {
         kept.insert(check.name);
-        const auto old = std::ranges::find(before.checks, check.name, &health::CheckConfig::name);
+        const auto old = known.find(check.name);
         if (const auto alias = renamed.find(check.name); alias != renamed.end()) {
             kept.insert(alias->second);
             lines.push_back("check " + alias->second + ": renamed to " + check.name);
-        } else if (old == before.checks.end()) {
+        } else if (old == known.end()) {
             lines.push_back("check " + check.name + ": added");
-        } else if (*old != check) {
+        } else if (*old->second != check) {
             lines.push_back("check " + check.name + ": changed, keeps its verdict");
         }
     }

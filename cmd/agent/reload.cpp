@@ -65,16 +65,16 @@ void Agent::Impl::reload(Config next, Now now, std::string_view exception) {
 }
 
 // Unknown: a VIP that was not there, or had none yet.
-health::State Agent::Impl::verdict_before(const vip::VipConfig& next) const {
+health::State Agent::Impl::verdict_before(const vip::VipConfig& next,
+                                          const std::set<std::string_view>& names) const {
     if (const auto named = by_name.find(next.name); named != by_name.end()) {
         return named->second->health.state;
     }
     const auto found = next.addresses.empty() ? by_address.end()
                                               : by_address.find(next.addresses.front().address());
-    const bool is_renamed =
-        found != by_address.end() && has_same_addresses(found->second->config, next) &&
-        std::ranges::find(config.vips, found->second->config.name, &vip::VipConfig::name) ==
-            config.vips.end();
+    const bool is_renamed = found != by_address.end() &&
+                            has_same_addresses(found->second->config, next) &&
+                            !names.contains(found->second->config.name);
     return is_renamed ? found->second->health.state : health::State::Unknown;
 }
 
@@ -86,10 +86,14 @@ void Agent::Impl::configure_checks(const std::map<std::string, std::string>& ren
             with_vip.emplace(check.name, &check);
         }
     }
+    std::set<std::string_view> names;
+    for (const vip::VipConfig& vip : config.vips) {
+        names.insert(vip.name);
+    }
     std::map<std::string_view, std::set<health::State>> verdicts;
     std::map<CheckSet::Key, CheckSet::Wanted> wanted;
     for (const vip::VipConfig& vip : config.vips) {
-        const health::State verdict = verdict_before(vip);
+        const health::State verdict = verdict_before(vip, names);
         for (const std::string& name : vip.checks) {
             verdicts[name].insert(verdict);
             const auto check = with_vip.find(name);
