@@ -8,6 +8,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include "bgp/wire/printable.hpp"
+#include "cmd/daemon/limits.hpp"
 #include "cmd/units/duration.hpp"
 
 namespace anyvip::cmd {
@@ -48,6 +50,17 @@ class Fields {
             fail(std::string(key) + " must be a string");
         }
         return value.is_string() ? std::string(value.as_string()) : std::string();
+    }
+
+    /// A text that is kept and shown.
+    std::string note(std::string_view key) {
+        std::string written = text(key);
+        if (written.size() > limits::api_note_octets) {
+            fail(std::string(key) + " is longer than " + std::to_string(limits::api_note_octets) +
+                 " octets");
+        }
+        const auto* octets = reinterpret_cast<const std::uint8_t*>(written.data());
+        return bgp::wire::printable({octets, written.size()});
     }
 
     std::optional<std::chrono::milliseconds> duration(std::string_view key) {
@@ -127,7 +140,7 @@ std::expected<DrainBody, std::string> parse_drain(std::string_view body) {
     drain.request.peer = fields.text("peer");
     drain.request.deadline = fields.duration("deadline");
     drain.request.until = fields.duration("until");
-    drain.request.reason = fields.text("reason");
+    drain.request.reason = fields.note("reason");
     drain.request.force = fields.flag("force");
     drain.request.dry_run = fields.flag("dry_run");
     drain.is_waiting = fields.flag("wait");

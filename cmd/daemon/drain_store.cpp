@@ -26,7 +26,8 @@ namespace json = boost::json;
 
 constexpr std::string_view file_name = "drains.json";
 constexpr std::int64_t format_version = 1;
-constexpr std::size_t max_file_octets = std::size_t{16} * 1024 * 1024;
+// Ten thousand VIPs with the longest reasons are a quarter of it.
+constexpr std::size_t max_file_octets = std::size_t{64} * 1024 * 1024;
 constexpr std::int64_t max_time_ms =
     9'000'000'000'000; // what nanoseconds in 64 bits can hold, less a little
 
@@ -286,7 +287,7 @@ LoadedDrains load_drains(const std::filesystem::path& directory, const std::stri
         return unreadable(last_error());
     }
     if (text->size() > max_file_octets) {
-        return unreadable("it is larger than 16 MiB");
+        return unreadable("it is larger than 64 MiB");
     }
     auto stored = parse(*text);
     if (!stored) {

@@ -109,8 +109,8 @@ TEST_CASE("a file that is JSON but not ours drains everything") {
         directory.write(text);
         CHECK(load_drains(directory.path).state.unreadable != "");
     }
-    directory.write(std::string(17UL * 1024 * 1024, ' '));
-    CHECK(load_drains(directory.path).state.unreadable.ends_with("larger than 16 MiB"));
+    directory.write(std::string(65UL * 1024 * 1024, ' '));
+    CHECK(load_drains(directory.path).state.unreadable.ends_with("larger than 64 MiB"));
 }
 
 TEST_CASE("what could not be read stays so over further saves, until undrain") {
