@@ -131,7 +131,10 @@ class PidfileRun : public Run {
 class UnitRun : public ChildRun {
   public:
     UnitRun(const ProcessTarget& target, RunContext& context)
-        : ChildRun(context, "systemd", command_for(target.unit), context.check.name),
+        : ChildRun(context,
+                   "systemd",
+                   command_for(target.unit),
+                   context.check.name + '\0' + target.unit),
           unit_(target.unit) {}
 
   private:

@@ -35,6 +35,9 @@ std::optional<std::vector<int>> children() {
 std::string content_of(int pid, const char* file) {
     constexpr std::streamsize limit = 256 * 1024;
     std::ifstream stream("/proc/" + std::to_string(pid) + "/" + file);
+    if (!stream) {
+        return {};
+    }
     std::string text(limit, '\0');
     stream.read(text.data(), limit);
     text.resize(static_cast<std::size_t>(stream.gcount()));
