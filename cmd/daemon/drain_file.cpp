@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -102,12 +103,31 @@ void DrainFile::open_notifications() {
 
 void DrainFile::wait_for_notification() {
     notifications_.async_read_some(boost::asio::buffer(buffer_),
-                                   [this](boost::system::error_code error, std::size_t) {
+                                   [this](boost::system::error_code error, std::size_t size) {
                                        if (!error) {
+                                           const bool is_ours = concerns_us(size);
                                            wait_for_notification();
-                                           look();
+                                           if (is_ours) {
+                                               look();
+                                           }
                                        }
                                    });
+}
+
+/// The directory may be a busy one.
+bool DrainFile::concerns_us(std::size_t size) const {
+    const std::string name = std::filesystem::path(path_).filename();
+    for (std::size_t at = 0; at + sizeof(inotify_event) <= size;) {
+        inotify_event event{};
+        std::memcpy(&event, &buffer_.at(at), sizeof event);
+        at += sizeof event;
+        // Without a name it is about the directory, or about events that were lost.
+        if (event.len == 0 || name == &buffer_.at(at)) {
+            return true;
+        }
+        at += event.len;
+    }
+    return false;
 }
 
 void DrainFile::wait_for_time() {

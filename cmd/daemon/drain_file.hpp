@@ -35,12 +35,17 @@ class DrainFile {
     /// When it was looked at last without a problem.
     [[nodiscard]] bool exists() const { return exists_; }
 
+    /// A look has had no answer yet: its thread is within the kernel, from where an exec might have
+    /// to wait for it.
+    [[nodiscard]] bool is_waiting() const { return under_way_ != nullptr; }
+
     /// Why it cannot be looked at; empty: it can.
     [[nodiscard]] const std::string& problem() const { return problem_; }
 
   private:
     void open_notifications();
     void wait_for_notification();
+    [[nodiscard]] bool concerns_us(std::size_t size) const;
     void wait_for_time();
     /// Waits so long for the file system; an answer that comes later is taken at the next look.
     void update(std::chrono::milliseconds patience);

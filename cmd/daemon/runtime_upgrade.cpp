@@ -71,6 +71,9 @@ UpgradeHost Runtime::upgrade_host() {
                 if (agent_->node_state() == NodeState::Stopping) {
                     return std::string("the daemon is stopping");
                 }
+                if (drain_file_.is_waiting()) {
+                    return std::string("the file system of the drain file does not answer");
+                }
                 // Before the trial a save may still end in time, unless it is overdue already.
                 const bool is_stuck = drain_writer_->is_writing() &&
                                       (upgrade_->is_under_way() || drain_writer_->is_idle());

@@ -131,6 +131,7 @@ TEST_CASE("a file system that hangs is asked once, and holds nothing up") {
     CHECK(file.problem() == "its file system does not answer");
     CHECK(changes == 1);
     CHECK(asked == 2);
+    CHECK(file.is_waiting());
     fs::remove(place.path());
     hangs = false;
     hangs.notify_all();
@@ -138,8 +139,36 @@ TEST_CASE("a file system that hangs is asked once, and holds nothing up") {
         std::this_thread::yield();
         file.look();
     }
+    CHECK_FALSE(file.is_waiting());
     CHECK_FALSE(file.exists());
     CHECK(changes == 2);
+}
+
+TEST_CASE("of a busy directory only what names the drain file has it looked at") {
+    const Place place;
+    boost::asio::io_context io;
+    int asked = 0;
+    int changes = 0;
+    DrainFile file(
+        io,
+        [&] {
+            ++changes;
+            io.stop();
+        },
+        [&](const std::string& path) {
+            ++asked;
+            return cmd::lstat_errno(path);
+        });
+    file.watch(place.path(), false);
+    CHECK(asked == 1);
+    for (int i = 0; i < 100; ++i) {
+        std::ofstream(place.sub() / ("other" + std::to_string(i))) << "x";
+    }
+    fs::remove(place.path());
+    io.run_for(std::chrono::milliseconds(900)); // the look by time comes after a second
+    CHECK(changes == 1);
+    CHECK(asked == 2);
+    CHECK_FALSE(file.exists());
 }
 
 TEST_CASE("a drain file that could not be looked at yet is what it was for a predecessor") {
