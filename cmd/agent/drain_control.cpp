@@ -10,8 +10,28 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// So long before its end a drain with --until is told of, if it was longer than that.
+constexpr auto ending_notice = 5min;
+
+/// "2026-11-26 14:00:05 UTC"
+[[nodiscard]] std::string moment_text(vip::WallTime moment) {
+    const auto second = std::chrono::floor<std::chrono::seconds>(moment);
+    const auto day = std::chrono::floor<std::chrono::days>(second);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss time{second - day};
+    const auto two = [](auto number) {
+        const std::string digits = std::to_string(number);
+        return digits.size() < 2 ? "0" + digits : digits;
+    };
+    return std::to_string(static_cast<int>(date.year())) + "-" +
+           two(static_cast<unsigned>(date.month())) + "-" + two(static_cast<unsigned>(date.day())) +
+           " " + two(time.hours().count()) + ":" + two(time.minutes().count()) + ":" +
+           two(time.seconds().count()) + " UTC";
+}
+
 [[nodiscard]] std::string describe_hold(const vip::Hold& hold) {
-    std::string text = hold.reason.empty() ? "" : ": " + hold.reason;
+    std::string text = hold.until ? " until " + moment_text(*hold.until) : "";
+    text += hold.reason.empty() ? "" : ": " + hold.reason;
     return hold.author.empty() ? text : text + " (by " + hold.author + ")";
 }
 
@@ -118,6 +138,14 @@ void Agent::Impl::expire_holds(Now now) {
         }
         if (*hold.until > now.wall) {
             const auto left = std::chrono::duration_cast<Duration>(*hold.until - now.wall);
+            const bool was_long = *hold.until - hold.since > ending_notice;
+            if (was_long && left <= ending_notice &&
+                told_ending.emplace(name, *hold.until).second) {
+                outbox.event(now.monotonic,
+                             "drain.ending",
+                             name,
+                             "the time given with --until is near: " + moment_text(*hold.until));
+            }
             // Looked at again within a minute: the wall clock may be set meanwhile.
             next_expiry = earlier(next_expiry, now.monotonic + std::min(left, Duration(60s)));
             return false;
@@ -132,6 +160,7 @@ void Agent::Impl::expire_holds(Now now) {
     std::erase_if(drains.vips,
                   [&](const auto& item) { return is_over(item.second.hold, item.first); });
     std::erase_if(drains.peers, [&](const auto& item) { return is_over(item.second, item.first); });
+    std::erase_if(told_ending, [&](const auto& item) { return item.second <= now.wall; });
     if (is_changed) {
         persist();
     }
@@ -281,8 +310,12 @@ void Agent::Impl::wait_again(VipRecord& record,
                              std::optional<std::chrono::milliseconds> deadline,
                              Instant now) {
     if (record.drain.step == vip::DrainStep::Finished && record.drain.has_traffic_left()) {
+        const Instant end = now + deadline.value_or(config.drain.deadline);
+        const bool is_waited_for = record.drain.outcome == DrainOutcome::Running;
         record.drain.outcome = DrainOutcome::Running;
-        record.drain.waits_until = now + deadline.value_or(config.drain.deadline);
+        // Nobody who waits already is told sooner than he wished.
+        record.drain.waits_until =
+            is_waited_for ? std::max(end, record.drain.waits_until.value_or(end)) : end;
         mark(record);
     }
 }

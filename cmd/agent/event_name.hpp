@@ -10,7 +10,7 @@
 
 namespace anyvip::cmd {
 
-inline constexpr std::array<std::string_view, 28> event_names{"vip.announced",
+inline constexpr std::array<std::string_view, 30> event_names{"vip.announced",
                                                               "vip.backup",
                                                               "vip.withdrawn",
                                                               "vip.draining",
@@ -31,13 +31,15 @@ inline constexpr std::array<std::string_view, 28> event_names{"vip.announced",
                                                               "default_route.removed",
                                                               "default_route.problem",
                                                               "drain.refused",
+                                                              "drain.ending",
                                                               "drain.expired",
                                                               "drain.unsaved",
                                                               "drain.file_unknown",
                                                               "config.reloaded",
                                                               "config.rejected",
                                                               "upgrade.done",
-                                                              "upgrade.failed"};
+                                                              "upgrade.failed",
+                                                              "daemon.late"};
 
 /// Nowhere defined: a name that leads here is no constant, and the compiler says so.
 void not_in_event_names();

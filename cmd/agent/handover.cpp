@@ -39,6 +39,7 @@ template <class Archive> void Agent::Impl::transfer(Archive& archive) {
     archive.field(18, drain_file_refused);
     archive.field(19, drain_file_hidden);
     default_routes.transfer(archive, peers); // fields 20 to 22
+    archive.field(23, told_ending);
 }
 
 void Agent::transfer(handover::Saver& saver) {

@@ -191,7 +191,9 @@ struct Agent::Impl {
 
     // ---- reload.cpp ----
     void reload(Config next, Now now, std::string_view exception);
-    [[nodiscard]] health::State verdict_before(const vip::VipConfig& next) const;
+    /// `names`: of all VIPs of the new configuration.
+    [[nodiscard]] health::State verdict_before(const vip::VipConfig& next,
+                                               const std::set<std::string_view>& names) const;
     void configure_checks(const std::map<std::string, std::string>& renamed, Instant now);
     void configure_vips(const std::map<std::string, std::string>& renamed_checks, Instant now);
     void inherit(const Succession& succession,
@@ -250,6 +252,7 @@ struct Agent::Impl {
     std::set<std::string> forced_peers;               // `drain --peer --force`
     std::map<std::string, std::string> peer_refusals; // of the second question, for who waits
     std::optional<Instant> next_expiry;
+    std::set<std::pair<std::string, vip::WallTime>> told_ending; ///< drains that end soon
     bool file_exists = false;
     bool file_holds = false;
     std::optional<Instant> file_retry_at;

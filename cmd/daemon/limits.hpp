@@ -40,6 +40,9 @@ inline constexpr std::chrono::seconds save_time{5};
 inline constexpr int api_changes = 500;
 inline constexpr std::chrono::milliseconds api_change_interval{10};
 
+// A text with a change (the reason of a drain): kept on disk for each VIP, shown for each.
+inline constexpr std::size_t api_note_octets = 512;
+
 // Hooks: programs running at once, what may wait for a place (each VIP of a full node comes and
 // goes twice in a burst, and some more), and how long one may take.
 inline constexpr std::size_t hooks_running = 8;

@@ -228,6 +228,12 @@ Pieces Metrics::page(Agent& agent, std::uint64_t log_lines_dropped) const {
                    "histogram",
                    "From the cause of a withdraw to its last octet handed to the kernel.");
         out.histogram("anyvip_withdraw_latency_seconds", {}, counts_.withdraw_latency);
+        out.family("anyvip_loop_longest_delay_seconds",
+                   "gauge",
+                   "Longest time by which the daemon was late, since the start of this program.");
+        out.sample("anyvip_loop_longest_delay_seconds",
+                   {},
+                   std::chrono::duration<double>(longest_pause_).count());
         out.family("anyvip_config_last_reload_successful",
                    "gauge",
                    "Whether the last reload was applied.");

@@ -28,6 +28,9 @@ class Metrics {
     /// kernel.
     void observe_withdraw(Duration latency) { counts_.withdraw_latency.observe(latency); }
 
+    /// The longest time by which a turn of the loop was late, since the start of this program.
+    void observe_pause(Duration longest) { longest_pause_ = longest; }
+
     void observe_reload(bool is_successful) { counts_.is_reload_successful = is_successful; }
 
     /// The exposition; refers to this and to the agent, and is good until its next reload.
@@ -68,6 +71,7 @@ class Metrics {
     void append_checks(Pieces& page, const Agent& agent) const;
 
     Counts counts_;
+    Duration longest_pause_{0};
 };
 
 } // namespace anyvip::cmd

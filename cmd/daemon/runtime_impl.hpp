@@ -31,6 +31,7 @@
 #include "cmd/daemon/measurement.hpp"
 #include "cmd/daemon/metrics.hpp"
 #include "cmd/daemon/orphans.hpp"
+#include "cmd/daemon/pause_watch.hpp"
 #include "cmd/daemon/peers.hpp"
 #include "cmd/daemon/probe_runner.hpp"
 #include "cmd/daemon/runtime.hpp"
@@ -79,6 +80,7 @@ class Runtime {
     void remove_address(const RemoveAddress& remove);
     void set_default_route(const SetDefaultRoute& wanted);
     void persisted(const std::string& problem);
+    void notice_pause();
     void publish();
     void record(const Event& event);
     void arm_timer();
@@ -124,9 +126,11 @@ class Runtime {
     boost::asio::signal_set signals_{io_};
     boost::asio::steady_timer timer_{io_};
     boost::asio::steady_timer watchdog_{io_};
-    std::optional<Instant> armed_;
+    std::optional<Instant> armed_;                 ///< the agent's next deadline
+    std::optional<Instant> timer_due_;             ///< when the timer fires for it
     std::set<vip::DefaultRouteKey> unseen_routes_; ///< of a predecessor, not found yet
     Instant started_ = read_clocks().monotonic;
+    PauseWatch pause_watch_{time_suspended()};
     std::uint64_t upgrades_ = 0;
     std::optional<Instant> cause_; ///< of the turns of this input, if it is older than they are
     Instant turn_cause_;           ///< of the turn under way

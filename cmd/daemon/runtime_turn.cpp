@@ -25,6 +25,7 @@ void Runtime::turn() {
         return; // an answer from within: the loop below sees it
     }
     is_in_turn_ = true;
+    notice_pause();
     turn_cause_ = cause_.value_or(read_clocks().monotonic);
     // Each round needs a new answer of the kernel to go on; the limit only guards against a mistake
     // of ours.
@@ -126,6 +127,15 @@ void Runtime::persisted(const std::string& problem) {
     }
 }
 
+// Before what came of it is told.
+void Runtime::notice_pause() {
+    const Instant now = read_clocks().monotonic;
+    if (const auto text = pause_watch_.look(timer_due_, now, time_suspended())) {
+        record({now, "daemon.late", agent_->config().node.name, *text, {{"level", "warning"}}});
+    }
+    metrics_.observe_pause(pause_watch_.longest());
+}
+
 void Runtime::publish() {
     for (const Event& event : agent_->take_events()) {
         metrics_.observe_event(event);
@@ -149,16 +159,23 @@ void Runtime::arm_timer() {
         return;
     }
     armed_ = next;
+    timer_due_.reset();
     timer_.cancel();
     if (!next) {
         return;
     }
-    timer_.expires_at(*next);
-    timer_.async_wait([this, due = *next](ErrorCode error) {
+    // A deadline that has passed already is no lateness of the loop: more checks are due than this
+    // host can run, or a run was under way at an upgrade.
+    const Instant due = std::max(*next, read_clocks().monotonic);
+    timer_due_ = due;
+    timer_.expires_at(due);
+    timer_.async_wait([this, due](ErrorCode error) {
         if (error) {
             return;
         }
+        notice_pause();
         armed_.reset();
+        timer_due_.reset();
         peers_->look();
         agent_->tick(read_clocks());
         turn(due);

@@ -11,6 +11,13 @@ Now read_clocks() {
     return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
 }
 
+Duration time_suspended() {
+    std::timespec since_boot{};
+    ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    return std::chrono::seconds(since_boot.tv_sec) + std::chrono::nanoseconds(since_boot.tv_nsec) -
+           std::chrono::steady_clock::now().time_since_epoch();
+}
+
 std::chrono::system_clock::time_point to_wall(Instant instant) {
     const Now now = read_clocks();
     return now.wall +

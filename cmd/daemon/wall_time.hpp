@@ -12,6 +12,9 @@ namespace anyvip::cmd {
 /// Both clocks, read together.
 [[nodiscard]] Now read_clocks();
 
+/// How long the machine has been suspended since its boot, which `monotonic` does not count.
+[[nodiscard]] Duration time_suspended();
+
 /// The wall clock of a monotonic moment, as of the present difference between the two: a clock step
 /// moves all times shown, and never changes what is done.
 [[nodiscard]] std::chrono::system_clock::time_point to_wall(Instant instant);

@@ -387,6 +387,25 @@ TEST_CASE("CONTRACT 3: what is said of other holders is true") {
     }
 }
 
+TEST_CASE("a drain with --until says when it ends, and tells of it five minutes before") {
+    Stage stage;
+    stage.turn();
+    (void)stage.drain({.vips = {"www"}, .until = 10min, .reason = "kernel update"});
+    stage.turn();
+    CHECK(stage.agent().vip("www")->reason.starts_with("drained until "));
+    CHECK(stage.agent().vip("www")->reason.find(" UTC: kernel update") != std::string::npos);
+    stage.pass_time(4min);
+    CHECK(stage.count("drain.ending") == 0);
+    stage.pass_time(2min);
+    CHECK(stage.count("drain.ending") == 1);
+    stage.pass_time(5min);
+    CHECK(stage.count("drain.ending") == 1);
+    CHECK(stage.count("drain.expired") == 1);
+    (void)stage.drain({.vips = {"www"}, .until = 4min});
+    stage.pass_time(5min);
+    CHECK(stage.count("drain.ending") == 1); // it was said just before
+}
+
 TEST_CASE("CONTRACT 4: --until ends a drain by the wall clock") {
     Stage stage;
     stage.turn();
