@@ -159,7 +159,11 @@ int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*
 }
 
 int socket(int family, int type, int protocol) {
-    if (role == NEW && family == AF_NETLINK && fails("netlink", EMFILE)) {
+    // From then on: the first one may be for something that can do without.
+    static int is_netlink_gone;
+    is_netlink_gone |= role == NEW && family == AF_NETLINK && fails("netlink", EMFILE);
+    if (role == NEW && family == AF_NETLINK && is_netlink_gone) {
+        errno = EMFILE;
         return -1;
     }
     return (int)syscall(SYS_socket, family, type, protocol);
