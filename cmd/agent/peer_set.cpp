@@ -4,15 +4,13 @@
 
 #include <algorithm>
 
+#include "cmd/agent/overload.hpp"
+
 namespace anyvip::cmd {
 
 namespace {
 
 constexpr std::string_view out_by_drain = "drained";
-
-template <class... Ts> struct Overload : Ts... {
-    using Ts::operator()...;
-};
 
 [[nodiscard]] std::string families_text(const std::vector<Family>& families) {
     std::string text;

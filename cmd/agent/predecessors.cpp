@@ -6,13 +6,11 @@
 #include <utility>
 #include <variant>
 
+#include "cmd/agent/overload.hpp"
+
 namespace anyvip::cmd {
 
 namespace {
-
-template <class... Functions> struct Overload : Functions... {
-    using Functions::operator()...;
-};
 
 [[nodiscard]] const std::string& name_of(const PeerEntry& peer) {
     return peer.session.name;

@@ -5,16 +5,13 @@
 #include <utility>
 #include <variant>
 
+#include "cmd/agent/overload.hpp"
 #include "cmd/daemon/event_line.hpp"
 
 namespace anyvip::cmd {
 namespace {
 
 using ErrorCode = boost::system::error_code;
-
-template <class... Functions> struct Overload : Functions... {
-    using Functions::operator()...;
-};
 
 } // namespace
 

@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "health/probe/child_run.hpp"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace anyvip::health {
 
-ChildRun::ChildRun(RunContext& context, std::string_view layer, Command command, std::string owner)
-    : Run(context), program_layer_(layer), command_(std::move(command)), owner_(std::move(owner)) {}
+namespace {
+
+/// Instances of one check for several addresses differ in their arguments.
+std::string owner_of(const std::string& check, const std::vector<std::string>& argv) {
+    std::string owner = check;
+    for (const std::string& argument : argv) {
+        owner.append(1, '\0').append(argument);
+    }
+    return owner;
+}
+
+} // namespace
+
+ChildRun::ChildRun(RunContext& context, std::string_view layer, Command command)
+    : Run(context), program_layer_(layer), command_(std::move(command)),
+      owner_(owner_of(context.check.name, command_.argv)) {}
 
 void ChildRun::run_program() {
     if (!dying_child(owner_)) {

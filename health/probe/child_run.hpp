@@ -13,8 +13,8 @@ namespace anyvip::health {
 
 class ChildRun : public Run {
   protected:
-    /// `layer` is a literal. `owner` tells checks apart: of each there is one killed child at most.
-    ChildRun(RunContext& context, std::string_view layer, Command command, std::string owner);
+    /// `layer` is a literal. Of a check with these arguments there is one killed child at most.
+    ChildRun(RunContext& context, std::string_view layer, Command command);
 
     void run_program();
 

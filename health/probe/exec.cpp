@@ -46,15 +46,6 @@ std::optional<std::uint32_t> weight_in(std::string_view output) {
     return weight;
 }
 
-/// Instances of one check for several addresses differ in their arguments.
-std::string owner_of(const std::string& check, const std::vector<std::string>& argv) {
-    std::string owner = check;
-    for (const std::string& argument : argv) {
-        owner.append(1, '\0').append(argument);
-    }
-    return owner;
-}
-
 Command command_of(const ExecTarget& target, const CheckConfig& check) {
     Command command{.argv = target.command, .env = target.env, .user = check.user};
     command.env.emplace("ANYVIP_CHECK", check.name);
@@ -64,10 +55,7 @@ Command command_of(const ExecTarget& target, const CheckConfig& check) {
 class ExecRun : public ChildRun {
   public:
     ExecRun(const ExecTarget& target, RunContext& context)
-        : ChildRun(context,
-                   "exec",
-                   command_of(target, context.check),
-                   owner_of(context.check.name, target.command)),
+        : ChildRun(context, "exec", command_of(target, context.check)),
           has_command_(!target.command.empty()) {}
 
   private:

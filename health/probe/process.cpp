@@ -131,11 +131,7 @@ class PidfileRun : public Run {
 class UnitRun : public ChildRun {
   public:
     UnitRun(const ProcessTarget& target, RunContext& context)
-        : ChildRun(context,
-                   "systemd",
-                   command_for(target.unit),
-                   context.check.name + '\0' + target.unit),
-          unit_(target.unit) {}
+        : ChildRun(context, "systemd", command_for(target.unit)), unit_(target.unit) {}
 
   private:
     void begin() override {

@@ -79,10 +79,20 @@ class DeadNames:
         began = time.monotonic()
         self.stage.daemon.send(signal.SIGUSR2)
         wait_until("the new program runs", lambda: self._upgrades() == 1)
-        time.sleep(4)  # several timeouts
+        before = {name: self._timeouts(name) for name in self.dead}
+        for name in self.dead:
+            wait_until(f"{name} is not resolved three times",
+                       lambda name=name: self._timeouts(name) >= before[name] + 3, 15)  # fmt: skip
         for name in self.alive:
             if any(what == "-" for _, what in self.stage.updates(name, began)):
                 raise LabError(f"{name} was withdrawn: {self.stage.check(name)['reason']}")
+
+    def _timeouts(self, name):
+        sample = f'anyvip_check_results_total{{check="{name}",result="timeout"}}'
+        for line in self.stage.node.metrics().splitlines():
+            if line.startswith(sample):
+                return float(line.split()[-1])
+        return 0.0
 
     def _upgrades(self):
         events = self.stage.node.anyvip("--json", "events")
