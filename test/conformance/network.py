@@ -9,6 +9,8 @@ import os
 import socket
 import subprocess
 
+from .sockets import Socket, forking
+
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 SIGKILL = 9
@@ -70,13 +72,14 @@ class Network:
 
     def socket(self, address):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return socket.socket(family, socket.SOCK_STREAM)
+        return Socket(family, socket.SOCK_STREAM)
 
 
 def ip(lines, namespace=None):
     """Commands of ip(8), in the namespace of the router or of a node."""
-    process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE, text=True,
-                               preexec_fn=namespace and (lambda: _enter(namespace)))
+    with forking:
+        process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE, text=True,
+                                   preexec_fn=namespace and (lambda: _enter(namespace)))
     process.communicate("\n".join(lines) + "\n")
     if process.returncode != 0:
         raise OSError(f"ip: exit {process.returncode}")
@@ -93,4 +96,5 @@ def start(namespace, argv, **options):
         _libc.setns(namespace, CLONE_NEWNET)
         _libc.prctl(PR_SET_PDEATHSIG, SIGKILL)
 
-    return subprocess.Popen(argv, preexec_fn=enter, **options)
+    with forking:
+        return subprocess.Popen(argv, preexec_fn=enter, **options)
