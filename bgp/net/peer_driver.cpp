@@ -19,6 +19,7 @@
 
 #include "bgp/limits.hpp"
 #include "bgp/net/connect_attempt.hpp"
+#include "bgp/net/deferred_connection.hpp"
 #include "bgp/net/descriptor.hpp"
 #include "bgp/net/endpoints.hpp"
 #include "bgp/net/gateway.hpp"
@@ -71,7 +72,7 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
          std::set<IpAddress> own,
          std::function<void()> turn)
         : io(loop), peer(driven), config(std::move(net)), vips(std::move(own)),
-          on_turn(std::move(turn)), poll_timer(io), deferred_timer(io), problem(find_problem()) {}
+          on_turn(std::move(turn)), poll_timer(io), deferred(io), problem(find_problem()) {}
 
     // ---- actions ----
     void execute(const Action& action);
@@ -85,8 +86,6 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
     void begin(Slot slot, Descriptor socket, const Endpoints& ends);
     void graceful_close_done();
 
-    // ---- inbound connections that the Peer defers ----
-    void defer(Descriptor socket);
     bool take_deferred();
 
     // ---- data ----
@@ -116,8 +115,7 @@ struct PeerDriver::Impl : std::enable_shared_from_this<Impl> {
     boost::asio::steady_timer poll_timer;
     milliseconds poll_interval = limits::unacknowledged_poll_first;
     bool is_polling = false;
-    std::optional<Descriptor> deferred;
-    boost::asio::steady_timer deferred_timer;
+    DeferredConnection deferred; ///< inbound
     std::string problem;
 };
 
@@ -180,7 +178,8 @@ bool PeerDriver::adopt(FileDescriptor socket) {
         return false;
     }
     if (self.peer.defers_inbound()) {
-        self.defer(std::move(*watched));
+        // It has the patience of an unanswered OPEN.
+        self.deferred.keep(std::move(*watched), self.peer.config().open_hold);
         return false;
     }
     if (!self.peer.accepts_inbound()) {
@@ -207,7 +206,7 @@ void PeerDriver::refuse(std::string_view why) {
 
 void PeerDriver::reconfigure(NetConfig config) {
     if (config != impl_->config) {
-        impl_->deferred.reset(); // let in by what is no longer asked for
+        impl_->deferred.drop(); // let in by what is no longer asked for
     }
     impl_->config = std::move(config);
     impl_->problem = impl_->find_problem();
@@ -337,32 +336,17 @@ void PeerDriver::Impl::connect(Slot slot, Descriptor socket, const Endpoints& en
     peer.connected(slot, ends, clock_now());
 }
 
-/// What the router sends meanwhile waits in the kernel. It has the patience of an unanswered OPEN.
-void PeerDriver::Impl::defer(Descriptor socket) {
-    deferred = std::move(socket);
-    deferred_timer.expires_after(peer.config().open_hold);
-    deferred_timer.async_wait([weak_self = weak_from_this()](const Error& error) {
-        const auto self = weak_self.lock();
-        // Not by the timer of a former one.
-        if (!error && self && self->deferred_timer.expiry() <= clock_now()) {
-            self->deferred.reset();
-        }
-    });
-}
-
 bool PeerDriver::Impl::take_deferred() {
-    if (!deferred || peer.defers_inbound()) {
+    if (!deferred.is_kept() || peer.defers_inbound()) {
         return false;
     }
-    Descriptor socket = std::move(*deferred);
-    deferred.reset();
-    deferred_timer.cancel();
-    const auto ends = read_endpoints(socket.native_handle(), vips);
+    std::optional<Descriptor> socket = deferred.take();
+    const auto ends = read_endpoints(socket->native_handle(), vips);
     problem = find_problem();
     if (!ends || !problem.empty() || !peer.accepts_inbound()) {
         return false;
     }
-    connect(Slot::Incoming, std::move(socket), *ends);
+    connect(Slot::Incoming, std::move(*socket), *ends);
     return true;
 }
 
@@ -499,8 +483,7 @@ void PeerDriver::Impl::poll_acknowledgements() {
 void PeerDriver::Impl::stop() {
     attempt.reset();
     connections = {};
-    deferred.reset();
-    deferred_timer.cancel();
+    deferred.drop();
     poll_timer.cancel();
 }
 
