@@ -93,6 +93,10 @@ std::vector<std::string> Peer::needs_reset(const PeerConfig& before, const PeerC
     return keys;
 }
 
+void Peer::set_speaker(Speaker speaker) {
+    impl_->speaker_ = speaker;
+}
+
 // ---- transport ----
 
 bool Peer::accepts_inbound() const {

@@ -240,6 +240,8 @@ class Peer {
     void reconfigure(PeerConfig config, Instant now);
     [[nodiscard]] static std::vector<std::string> needs_reset(const PeerConfig& before,
                                                               const PeerConfig& after);
+    /// Who we are in the next OPEN. A session goes on as who it knows us by until `reset`.
+    void set_speaker(Speaker speaker);
 
     // ---- transport ----
     /// May an inbound connection be accepted now? Otherwise the shell sends `rejection()` (nothing

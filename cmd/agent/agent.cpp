@@ -96,7 +96,7 @@ std::optional<Instant> Agent::Impl::next_deadline() const {
     return stale.empty() ? next : earlier(next, last_turn);
 }
 
-bgp::Speaker Agent::Impl::speaker() const {
+bgp::Speaker speaker_of(const Config& config) {
     return {config.node.asn, config.node.router_id.value_or(bgp::RouterId{})};
 }
 

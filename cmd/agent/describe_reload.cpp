@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a reload would do, one line for each thing, without doing it.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -25,7 +26,8 @@ using Lines = std::vector<std::string>;
     return gone;
 }
 
-void describe_peer(const PeerEntry& old, const PeerEntry& entry, Lines& lines) {
+/// `keys`: of what is not the peer's own, the changed ones.
+void describe_peer(const PeerEntry& old, const PeerEntry& entry, Lines keys, Lines& lines) {
     const std::string& name = entry.session.name;
     if (old.session.name != name) {
         lines.push_back("peer " + old.session.name + ": renamed to " + name);
@@ -34,7 +36,7 @@ void describe_peer(const PeerEntry& old, const PeerEntry& entry, Lines& lines) {
         lines.push_back("peer " + name + ": its default route is " +
                         (entry.default_route ? "installed" : "no longer used"));
     }
-    const std::vector<std::string> keys = reset_keys(old, entry);
+    std::ranges::move(reset_keys(old, entry), std::back_inserter(keys));
     if (!keys.empty()) {
         lines.push_back("peer " + name + ": its session is reset, because of: " + joined(keys));
     } else if (old != entry && old.session.name == name) {
@@ -44,9 +46,10 @@ void describe_peer(const PeerEntry& old, const PeerEntry& entry, Lines& lines) {
 
 void describe_peers(const Config& before, const Config& after, Lines& lines) {
     const Predecessors places = predecessors(pointers_to(before.peers), after.peers);
+    const Lines node_keys = reset_keys(speaker_of(before), speaker_of(after));
     for (std::size_t i = 0; i < places.size(); ++i) {
         if (places[i]) {
-            describe_peer(before.peers[*places[i]], after.peers[i], lines);
+            describe_peer(before.peers[*places[i]], after.peers[i], node_keys, lines);
         } else {
             lines.push_back("peer " + after.peers[i].session.name + ": added");
         }
@@ -137,8 +140,7 @@ std::string joined(const std::vector<std::string>& items) {
     return text;
 }
 
-std::vector<std::string> keep_until_next_start(const Config& running, Config& next) {
-    Lines lines;
+std::string keep_until_next_start(const Config& running, Config& next) {
     std::vector<std::string> keys;
     const auto keep = [&](const auto& value, auto& changed, const char* key) {
         if (changed != value) {
@@ -146,29 +148,21 @@ std::vector<std::string> keep_until_next_start(const Config& running, Config& ne
             changed = value;
         }
     };
-    const auto tell = [&](const std::string& section) {
-        if (!keys.empty()) {
-            lines.push_back(section + ' ' + joined(std::exchange(keys, {})) +
-                            ": takes effect at the next start");
-        }
-    };
-    // Who we are cannot change while sessions know us by it.
-    keep(running.node.asn, next.node.asn, "asn");
     if (!next.node.router_id) { // derived, by the next start anew
         next.node.router_id = running.node.router_id;
     }
-    keep(running.node.router_id, next.node.router_id, "router_id");
-    tell("node");
-    // Nor can what is open already.
     keep(running.daemon.control, next.daemon.control, "control");
     keep(running.daemon.state_dir, next.daemon.state_dir, "state_dir");
-    tell("daemon");
-    return lines;
+    return keys.empty() ? std::string()
+                        : "daemon " + joined(keys) + ": takes effect at the next start";
 }
 
 std::vector<std::string> Agent::describe_reload(Config config) const {
     const Config& before = impl_->config;
-    Lines lines = keep_until_next_start(before, config);
+    Lines lines;
+    if (std::string late = keep_until_next_start(before, config); !late.empty()) {
+        lines.push_back(std::move(late));
+    }
     if (config.node.name != before.node.name) {
         lines.push_back("node " + before.node.name + ": renamed to " + config.node.name);
     }

@@ -65,9 +65,12 @@ struct Succession {
 
 /// "a, b, c"
 [[nodiscard]] std::string joined(const std::vector<std::string>& items);
-/// Gives the keys that need a restart the values that they have; a sentence for each section that
-/// would have changed some.
-[[nodiscard]] std::vector<std::string> keep_until_next_start(const Config& running, Config& next);
+/// Gives the keys that need a restart the values that they have; a sentence if some would have
+/// changed.
+[[nodiscard]] std::string keep_until_next_start(const Config& running, Config& next);
+
+/// Who the node is in its OPEN messages.
+[[nodiscard]] bgp::Speaker speaker_of(const Config& config);
 
 using VipHolds = std::map<std::string, vip::DrainState::VipHold>;
 
@@ -221,7 +224,8 @@ struct Agent::Impl {
     template <class Archive> void transfer(Archive& archive);
 
     [[nodiscard]] VipRecord* find_vip(std::string_view name);
-    [[nodiscard]] bgp::Speaker speaker() const;
+
+    [[nodiscard]] bgp::Speaker speaker() const { return speaker_of(config); }
 
     Config config;
     Outbox outbox;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a new configuration means for the routers: new, gone, renamed, changed, reset.
 #include <algorithm>
+#include <iterator>
 
 #include "cmd/agent/peer_set.hpp"
 #include "cmd/agent/predecessors.hpp"
@@ -35,6 +36,17 @@ std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& af
     return keys;
 }
 
+std::vector<std::string> reset_keys(const bgp::Speaker& before, const bgp::Speaker& after) {
+    std::vector<std::string> keys;
+    if (before.asn != after.asn) {
+        keys.emplace_back("node.asn");
+    }
+    if (before.router_id != after.router_id) {
+        keys.emplace_back("node.router_id");
+    }
+    return keys;
+}
+
 bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
     bgp::PeerConfig session = entry.session;
     if (has_node_mark_) {
@@ -46,6 +58,7 @@ bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
 }
 
 void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
+    const std::vector<std::string> node_keys = reset_keys(speaker_, speaker);
     speaker_ = speaker;
     has_node_mark_ = config.daemon.node_mark;
     const bool is_first = last_id_ == 0;
@@ -59,7 +72,7 @@ void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
     for (std::size_t i = 0; i < places.size(); ++i) {
         if (places[i]) {
             peers_.push_back(std::move(before[*places[i]]));
-            reconfigure(*peers_.back(), config.peers[i], now);
+            reconfigure(*peers_.back(), config.peers[i], node_keys, now);
             continue;
         }
         const std::uint64_t seed = seed_ + ++last_id_;
@@ -89,8 +102,12 @@ void PeerSet::remove(std::unique_ptr<PeerRecord> record, Instant now) {
     removed_.push_back(std::move(record));
 }
 
-void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant now) {
-    const std::vector<std::string> keys = reset_keys(record.entry, entry);
+/// `keys`: of what is not the peer's own, the changed ones.
+void PeerSet::reconfigure(PeerRecord& record,
+                          const PeerEntry& entry,
+                          std::vector<std::string> keys,
+                          Instant now) {
+    std::ranges::move(reset_keys(record.entry, entry), std::back_inserter(keys));
     const std::string old_name = record.entry.session.name;
     record.entry = entry;
     if (old_name != entry.session.name) {
@@ -101,6 +118,7 @@ void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant no
             }
         }
     }
+    record.peer.set_speaker(speaker_);
     const bgp::PeerConfig session = session_config(entry);
     if (session != record.peer.config()) {
         record.peer.reconfigure(session, now);

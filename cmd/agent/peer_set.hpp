@@ -71,6 +71,10 @@ is_leaving(const PeerRecord& record, std::chrono::milliseconds gshut, Instant no
 /// The keys of which a change costs the session (CONTRACT section 5).
 [[nodiscard]] std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after);
 
+/// Those of [node], of which a change costs every session.
+[[nodiscard]] std::vector<std::string> reset_keys(const bgp::Speaker& before,
+                                                  const bgp::Speaker& after);
+
 /// What would have to change for this family to be announced to an Established router.
 [[nodiscard]] std::string
 family_remedy(const PeerEntry& entry, const bgp::PeerStatus& status, Family family);
@@ -150,7 +154,10 @@ class PeerSet {
     void bfd_state(PeerRecord& record, BfdState state, std::string_view diagnostic, Instant now);
     void bfd_down(PeerRecord& record, BfdState before, Instant now);
     void remove(std::unique_ptr<PeerRecord> record, Instant now);
-    void reconfigure(PeerRecord& record, const PeerEntry& entry, Instant now);
+    void reconfigure(PeerRecord& record,
+                     const PeerEntry& entry,
+                     std::vector<std::string> keys,
+                     Instant now);
     void collect(PeerRecord& record, Instant now);
     void session_up(PeerRecord& record, const bgp::PeerUp& up, Instant now);
     void advance_use(PeerRecord& record, std::chrono::milliseconds gshut, Instant now);

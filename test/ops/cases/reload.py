@@ -137,16 +137,13 @@ def peers(stage):
     expect(stage.updates(begin, first), [], "UPDATEs to the other router")
 
 
-@case("hold_time is renegotiated by one reset after the other, withdrawn first", routers=2, slow=True)
-def hold_time(stage):
-    stage.wait_everywhere()
-    for peer in stage.peers:
-        peer["hold_time"] = "30s"
+def resets_one_after_the_other(stage, keys, open_fields):
+    """Each router: withdraw, Cease, an OPEN with these octets, the VIP; and then the next router."""
     stage.write()
     begin = now()
     changes = stage.json("reload", "--dry-run")["changes"]
-    expect(changes, [f"peer tor{i}: its session is reset, because of: hold_time" for i in (1, 2)],
-           "--dry-run")
+    expect(changes,
+           [f"peer tor{i}: its session is reset, because of: {keys}" for i in (1, 2)], "--dry-run")
     stage.cli("reload", code=0)
     times = []
     for router in stage.routers:
@@ -154,7 +151,7 @@ def hold_time(stage):
         cease = router.wait_message("Cease", lambda one: one.kind == NOTIFICATION, begin)
         expect(cease.body[:2], bytes([6, 6]), "NOTIFICATION")
         opened = router.wait_message("OPEN", lambda one: one.kind == OPEN, begin)
-        expect(int.from_bytes(opened.body[3:5], "big"), 30, "hold time in OPEN")
+        expect(opened.body[1:9].hex(" "), open_fields, "AS number, hold time, identifier in OPEN")
         back = router.wait_announced(f"{VIP4}/32", cease.at)
         times.append((withdrawn.at, cease.at, back.at))
         if not withdrawn.at <= cease.at <= opened.at:
@@ -162,7 +159,24 @@ def hold_time(stage):
     if times[1][1] < times[0][2]:
         raise Wrong("the second session was reset before the first one was back")
     stage.wait("both are back", lambda: len(stage.vip()["announced_to"]) == 2)
+
+
+@case("hold_time is renegotiated by one reset after the other, withdrawn first", routers=2, slow=True)
+def hold_time(stage):
+    stage.wait_everywhere()
+    for peer in stage.peers:
+        peer["hold_time"] = "30s"
+    resets_one_after_the_other(stage, "hold_time", "fd f2 00 1e 0a 00 00 0b")
     expect(stage.peer()["hold_time_s"], 30, "hold_time_s")
+
+
+@case("who the node is is told to one router after the other, withdrawn first", routers=2, slow=True)
+def identity(stage):
+    stage.wait_everywhere()
+    stage.node_keys |= {"asn": 65011, "router_id": "10.0.0.12"}
+    resets_one_after_the_other(stage, "node.asn, node.router_id", "fd f3 00 09 0a 00 00 0c")
+    node = stage.status()["node"]
+    expect((node["asn"], node["router_id"]), (65011, "10.0.0.12"), "node")
 
 
 @case("a new check of a VIP does not withdraw it before its fall is reached",
@@ -235,8 +249,10 @@ def http_moves(stage):
     expect(stage.json("reload")["changes"], [], "once more")
     stage.daemon["http"] = "192.0.2.1:9179"
     stage.write()
-    (problem,) = stage.json("reload")["changes"]
-    expect_in("daemon http: cannot listen on 192.0.2.1:9179", problem, "changes")
+    problem = "daemon http: cannot listen on 192.0.2.1:9179"
+    failed = stage.cli("reload", code=1)
+    expect_in(f"in force, except for {problem}", failed.stderr, "stderr")
+    expect(failed.stdout, "", "stdout")
     expect_in(problem, stage.log(), "log")
     # Wider by the same port: the old one is in its way.
     stage.daemon["http"] = f"0.0.0.0:{int(port) + 1}"

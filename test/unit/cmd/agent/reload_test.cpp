@@ -249,6 +249,42 @@ TEST_CASE("CONTRACT 5: sessions are reset one at a time, drained first") {
     }
 }
 
+TEST_CASE("CONTRACT 5: who the node is is told to its routers one after the other") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    Stage stage(config);
+    stage.turn();
+    stage.log.clear();
+    Config next = config;
+    next.node.asn = bgp::Asn{65011};
+    next.node.router_id = bgp::RouterId{0x0a00000c};
+    CHECK(stage.agent().describe_reload(next) ==
+          std::vector<std::string>{
+              "peer tor1: its session is reset, because of: node.asn, node.router_id",
+              "peer tor2: its session is reset, because of: node.asn, node.router_id"});
+    reload(stage, next);
+    CHECK(stage.agent().config() == next);
+    CHECK(stage.route()->is_graceful_shutdown);
+    CHECK(stage.routers.at("tor2").opens.size() == 1);
+    stage.pass_time(30s);
+    const std::vector<std::string> expected{"withdraw 203.0.113.10/32 from tor1",
+                                            "close tor1",
+                                            "announce 203.0.113.10/32 to tor1",
+                                            "withdraw 203.0.113.10/32 from tor2",
+                                            "close tor2",
+                                            "announce 203.0.113.10/32 to tor2"};
+    CHECK(stage.log == expected);
+    CHECK(stage.count("vip.withdrawn") == 0);
+    for (const char* name : {"tor1", "tor2"}) {
+        const auto& opens = stage.routers.at(name).opens;
+        REQUIRE(opens.size() == 2);
+        CHECK(raw::Octets(opens[0].begin(), opens[0].begin() + 9) ==
+              raw::hex("04 fdf2 0009 0a00000b"));
+        CHECK(raw::Octets(opens[1].begin(), opens[1].begin() + 9) ==
+              raw::hex("04 fdf3 0009 0a00000c"));
+    }
+}
+
 TEST_CASE("CONTRACT 5: peers come, go and are renamed") {
     Stage stage;
     stage.turn();

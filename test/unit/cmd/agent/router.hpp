@@ -31,6 +31,7 @@ class Router {
     bool has_add_path = false;
     raw::Octets more_capabilities;
     std::map<std::string, RouterRoute> routes;
+    std::vector<raw::Octets> opens;         ///< bodies
     std::vector<raw::Octets> notifications; ///< bodies
     std::size_t updates = 0;
     std::size_t ends_of_rib = 0;
@@ -45,6 +46,7 @@ class Router {
             if (message.type == 0) {
                 stream_ = message.body;
             } else if (message.type == 1) {
+                opens.push_back(message.body);
                 raw::Octets capabilities = raw::usual_capabilities(asn);
                 if (has_add_path) {
                     capabilities = raw::join({capabilities, raw::hex("45 04 0001 01 03")});
