@@ -78,6 +78,10 @@ class Run {
 Exit Run::refused(const Response& response) const {
     boost::system::error_code error;
     const json::value document = json::parse(response.body, error);
+    // A reload of which something could not be applied.
+    if (!error && !list(document, "changes").empty()) {
+        console_.out(invocation_.is_json ? with_line_end(response.body) : show_reload(document));
+    }
     const std::string reason = error ? std::string() : text(document, "error");
     complain(reason.empty() || reason == "-"
                  ? "the daemon answers with status " + std::to_string(response.status)

@@ -28,6 +28,7 @@ namespace anyvip::cmd {
 struct ReloadOutcome {
     std::string error; ///< empty: applied (or would be)
     std::vector<std::string> changes;
+    std::string exception; ///< "in force, except for …", when a part could not be applied
 };
 
 /// What the API needs of the runtime around the agent.

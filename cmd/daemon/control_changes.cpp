@@ -165,7 +165,13 @@ void Control::reload(const HttpRequest& request,
         fail(responder, 422, outcome.error);
         return;
     }
-    reply(responder, json::object{{"changes", to_array(outcome.changes)}});
+    json::object document{{"changes", to_array(outcome.changes)}};
+    if (outcome.exception.empty()) {
+        reply(responder, document);
+    } else {
+        document["error"] = outcome.exception;
+        reply(responder, document, 500);
+    }
 }
 
 void Control::upgrade_ended(const std::string& problem, const json::object& document) {

@@ -25,7 +25,7 @@ ReloadOutcome Runtime::reload(bool is_dry_run) {
 
 ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
     if (agent_->node_state() == NodeState::Stopping) {
-        return {"the daemon is stopping", {}};
+        return {"the daemon is stopping", {}, {}};
     }
     auto text = read_config_file(options_.config_file);
     auto loaded = text ? parse_config(*text, real_host(), config_.node.router_id)
@@ -51,13 +51,13 @@ ReloadOutcome Runtime::load_and_apply(bool is_dry_run) {
         loaded->node.name = host_name();
     }
     if (is_dry_run) {
-        return {{}, agent_->describe_reload(*loaded)};
+        return {{}, agent_->describe_reload(*loaded), {}};
     }
     const std::string problem = move_public_listener(loaded->daemon.http);
-    ReloadOutcome outcome{{}, agent_->describe_reload(*loaded)};
+    ReloadOutcome outcome{{}, agent_->describe_reload(*loaded), {}};
     if (!problem.empty()) {
         log_.error(problem);
-        outcome.changes.push_back(problem);
+        outcome.exception = "the new configuration is in force, except for " + problem;
     }
     options_.config_text = *std::move(text);
     agent_->reload(*std::move(loaded), read_clocks(), problem);

@@ -111,6 +111,11 @@ void Runtime::upgraded(const HandedOver& inherited) {
     if (const auto text = read_config_file(options_.config_file);
         text && *text != options_.config_text) {
         const ReloadOutcome outcome = reload(false);
+        if (const std::string& problem = outcome.error.empty() ? outcome.exception : outcome.error;
+            !problem.empty()) {
+            control_->upgrade_ended("upgraded; reload: " + problem, {});
+            return;
+        }
         boost::json::array changes(outcome.changes.begin(), outcome.changes.end());
         document["changes"] = std::move(changes);
     }

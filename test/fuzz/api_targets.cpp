@@ -178,7 +178,7 @@ class Daemon {
     }
 
     ReloadOutcome reload(bool is_dry_run) {
-        ReloadOutcome outcome{{}, agent_.describe_reload(config())};
+        ReloadOutcome outcome{{}, agent_.describe_reload(config()), {}};
         if (!is_dry_run) {
             agent_.reload(config(), read_clocks());
             turn();

@@ -65,6 +65,16 @@ TEST_CASE("exit 1: refused, with the daemon's reason on stderr") {
           "anyvip: the daemon answers with status 500\n");
 }
 
+TEST_CASE("exit 1: a reload that could not be applied as a whole shows what it has changed") {
+    const std::string body = R"({"changes":["vip www: changed"],"error":"except for http"})";
+    const Response answer{.status = 500, .body = body};
+    const Outcome outcome = run_with({"reload"}, answer);
+    CHECK(outcome.exit == Exit::Refused);
+    CHECK(outcome.out == "vip www: changed\n");
+    CHECK(outcome.err == "anyvip: except for http\n");
+    CHECK(run_with({"reload", "--json"}, answer).out == body + "\n");
+}
+
 TEST_CASE("exit 3: the daemon cannot be reached") {
     const Outcome outcome = run_with({"status"}, std::unexpected(Unreachable{"/x: No such file"}));
     CHECK(outcome.exit == Exit::Unreachable);
