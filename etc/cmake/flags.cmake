@@ -7,6 +7,7 @@ target_compile_options(anyvip_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor
     -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough -Wmissing-declarations -Wswitch-enum
     $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op>
+    $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations> # libstdc++'s own, within std::stable_sort
     $<$<BOOL:${ANYVIP_WERROR}>:-Werror>
     -fstack-protector-strong -ffunction-sections -fdata-sections)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|i.86")
