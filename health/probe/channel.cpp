@@ -15,10 +15,10 @@ Channel::Channel(boost::asio::io_context& io) : socket_(io) {}
 Channel::~Channel() = default;
 
 void Channel::async_connect(const HostPort& target,
-                            BeforeAttempt is_wanted,
+                            Connecting connecting,
                             std::function<void(Failure)> connected,
                             Purpose purpose) {
-    health::async_connect(socket_, target, std::move(is_wanted), std::move(connected), purpose);
+    health::async_connect(socket_, target, std::move(connecting), std::move(connected), purpose);
 }
 
 void Channel::async_handshake(const TlsOptions& options,

@@ -36,7 +36,7 @@ class Channel {
     Channel& operator=(const Channel&) = delete;
 
     void async_connect(const HostPort& target,
-                       BeforeAttempt is_wanted,
+                       Connecting connecting,
                        std::function<void(Failure)> connected,
                        Purpose purpose = Purpose::Exchange);
     /// After `async_connect`. `host` is the name or address to verify and, for a name, to ask for,

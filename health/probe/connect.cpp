@@ -159,14 +159,15 @@ class Attempts : public std::enable_shared_from_this<Attempts> {
   public:
     Attempts(StreamSocket& socket,
              std::vector<Endpoint> endpoints,
-             BeforeAttempt is_wanted,
+             Connecting connecting,
              std::function<void(Failure)> connected,
              Purpose purpose)
-        : socket_(socket), endpoints_(std::move(endpoints)), is_wanted_(std::move(is_wanted)),
+        : socket_(socket), endpoints_(std::move(endpoints)), connecting_(std::move(connecting)),
           connected_(std::move(connected)), purpose_(purpose) {}
 
     void next() {
-        if (is_wanted_()) {
+        if (connecting_.is_wanted()) {
+            connecting_.begins();
             connect_to(
                 socket_,
                 endpoints_[next_++],
@@ -197,7 +198,7 @@ class Attempts : public std::enable_shared_from_this<Attempts> {
     StreamSocket& socket_;
     std::vector<Endpoint> endpoints_;
     std::size_t next_ = 0;
-    BeforeAttempt is_wanted_;
+    Connecting connecting_;
     std::function<void(Failure)> connected_;
     Purpose purpose_;
     int error_ = 0;
@@ -222,12 +223,11 @@ std::optional<Endpoint> unix_endpoint(const std::string& path) {
 
 void async_connect(StreamSocket& socket,
                    const HostPort& target,
-                   BeforeAttempt is_wanted,
+                   Connecting connecting,
                    std::function<void(Failure)> connected,
                    Purpose purpose) {
-    const auto begin = [&socket, is_wanted = std::move(is_wanted), connected, purpose](
-                           std::vector<Endpoint> endpoints) {
-        std::make_shared<Attempts>(socket, std::move(endpoints), is_wanted, connected, purpose)
+    const auto begin = [&socket, connecting, connected, purpose](std::vector<Endpoint> endpoints) {
+        std::make_shared<Attempts>(socket, std::move(endpoints), connecting, connected, purpose)
             ->next();
     };
     if (!target.unix_path.empty()) {
@@ -244,6 +244,7 @@ void async_connect(StreamSocket& socket,
     }
     Resolver::of(socket.get_executor())
         .resolve(target.host,
+                 std::move(connecting.is_wanted),
                  [begin, port = target.port, connected = std::move(connected)](
                      const std::expected<Addresses, Result>& addresses) {
                      if (!addresses) {

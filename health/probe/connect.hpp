@@ -22,16 +22,18 @@ using Failure = std::optional<Result>;
 /// comes at once costs no more than that, and leaves no open socket.
 enum class Purpose : std::uint8_t { Exchange, Handshake };
 
-/// Asked before each attempt, when a name has been resolved and for each of its addresses: is the
-/// connection still wanted? False: nothing more is done.
-using BeforeAttempt = std::function<bool()>;
+/// What the caller is asked, and told, until the connection is there.
+struct Connecting {
+    std::function<bool()> is_wanted; ///< false: nothing more is done; may be asked at any time
+    std::function<void()> begins;    ///< the name is resolved; an attempt, to each address in turn
+};
 
 /// Starts connecting. The addresses of a name are tried in turn; it is refused only when all that
 /// can be reached refuse. `connected` is called once from the loop, unless the socket is closed
 /// before; it must keep the socket alive.
 void async_connect(StreamSocket& socket,
                    const HostPort& target,
-                   BeforeAttempt is_wanted,
+                   Connecting connecting,
                    std::function<void(Failure)> connected,
                    Purpose purpose = Purpose::Exchange);
 

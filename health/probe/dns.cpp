@@ -172,9 +172,11 @@ class UdpRun : public DnsRun {
 
   private:
     void ask() override {
+        Connecting watch = connecting(address().host);
         Resolver::of(io()).resolve(
             address().host,
-            [self = self(), is_wanted = connecting(address().host), port = address().port](
+            std::move(watch.is_wanted),
+            [self = self(), begins = std::move(watch.begins), port = address().port](
                 const std::expected<Addresses, Result>& resolved) {
                 if (self->is_over()) {
                     return;
@@ -183,9 +185,7 @@ class UdpRun : public DnsRun {
                     self->finish(resolved.error());
                     return;
                 }
-                if (!is_wanted()) {
-                    return;
-                }
+                begins();
                 for (const auto& server : *resolved) {
                     self->servers_.emplace_back(server, port);
                 }

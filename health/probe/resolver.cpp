@@ -49,7 +49,20 @@ void Resolver::shutdown() {
     entries_.clear(); // who waits keeps sockets of this loop
 }
 
-void Resolver::resolve(const std::string& host, Resolved then) {
+void Resolver::Waiters::add(Waiter waiter) {
+    if (waiters_.size() >= tidy_at_) {
+        std::erase_if(waiters_, [](const Waiter& one) { return !one.is_wanted(); });
+        tidy_at_ = std::max(few, 2 * waiters_.size());
+    }
+    waiters_.push_back(std::move(waiter));
+}
+
+std::vector<Resolver::Waiter> Resolver::Waiters::take() {
+    tidy_at_ = few;
+    return std::exchange(waiters_, {});
+}
+
+void Resolver::resolve(const std::string& host, std::function<bool()> is_wanted, Resolved then) {
     boost::system::error_code error;
     const auto literal = make_address(host, error);
     if (!error) {
@@ -65,7 +78,7 @@ void Resolver::resolve(const std::string& host, Resolved then) {
         const Addresses addresses = entry.addresses;
         then(addresses);
     } else {
-        entry.waiting.push_back(std::move(then));
+        entry.waiting.add({std::move(is_wanted), std::move(then)});
     }
 }
 
@@ -155,11 +168,11 @@ void Resolver::on_answer(const LookedUp& answer) {
         remember(answer.host, answer.addresses);
     }
     start_next();
-    const std::vector<Resolved> waiting = std::exchange(entry.waiting, {});
+    const std::vector<Waiter> waiting = entry.waiting.take();
     if (!entry.addresses.empty()) {
         const Addresses addresses = entry.addresses;
-        for (const Resolved& then : waiting) {
-            then(addresses);
+        for (const Waiter& waiter : waiting) {
+            waiter.then(addresses);
         }
         return;
     }
@@ -167,8 +180,8 @@ void Resolver::on_answer(const LookedUp& answer) {
     const Result failure{.outcome = Outcome::Error,
                          .detail = "cannot resolve " + answer.host + ": " + answer.problem,
                          .is_our_fault = answer.is_our_fault};
-    for (const Resolved& then : waiting) {
-        then(std::unexpected(failure));
+    for (const Waiter& waiter : waiting) {
+        waiter.then(std::unexpected(failure));
     }
 }
 

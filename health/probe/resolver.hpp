@@ -49,8 +49,8 @@ class Resolver : public boost::asio::execution_context::service {
     explicit Resolver(boost::asio::io_context& io);
 
     /// An IP literal (with %scope), `localhost` and a remembered name answer within the call; else
-    /// later from the loop.
-    void resolve(const std::string& host, Resolved then);
+    /// later from the loop. Who is no longer wanted is forgotten, with all that `then` keeps.
+    void resolve(const std::string& host, std::function<bool()> is_wanted, Resolved then);
 
     /// How long, from `since` on, nobody could look this name up because too many others were being
     /// looked up: time that is ours and not the service's.
@@ -67,13 +67,31 @@ class Resolver : public boost::asio::execution_context::service {
     void take_over(const std::vector<KnownName>& names);
 
   private:
+    struct Waiter {
+        std::function<bool()> is_wanted;
+        Resolved then;
+    };
+
+    /// A look-up may hang for ever, and runs come and go meanwhile: never more than twice those
+    /// that are still wanted, and a few.
+    class Waiters {
+      public:
+        void add(Waiter waiter);
+        [[nodiscard]] std::vector<Waiter> take();
+
+      private:
+        static constexpr std::size_t few = 16;
+        std::vector<Waiter> waiters_;
+        std::size_t tidy_at_ = few;
+    };
+
     struct Entry {
         Addresses addresses;
         Instant looked_up{};
         bool is_pending = false;
         Instant wanted{}; ///< the last look-up
         Instant started{};
-        std::vector<Resolved> waiting;
+        Waiters waiting;
     };
 
     void shutdown() override;

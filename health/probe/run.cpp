@@ -112,14 +112,14 @@ std::string Run::timeout_text() const {
     return "timeout after " + in_seconds(timeout_);
 }
 
-std::function<bool()> Run::connecting(const std::string& host) {
+Connecting Run::connecting(const std::string& host) {
     enter(resolve_layer);
     host_ = host;
-    return [self = shared_from_this()] {
-        self->leave_resolve();
-        self->enter("connect");
-        return !self->is_over();
-    };
+    return {[self = shared_from_this()] { return !self->is_over(); },
+            [self = shared_from_this()] {
+                self->leave_resolve();
+                self->enter("connect");
+            }};
 }
 
 void Run::leave_resolve() {

@@ -11,6 +11,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "health/probe/connect.hpp"
 #include "health/probe/probe.hpp"
 
 namespace anyvip::health {
@@ -51,9 +52,9 @@ class Run : public std::enable_shared_from_this<Run> {
     void fail_to_run(std::string_view what, std::error_code error);
 
     /// For the channel's `async_connect`: the layer is "resolve" until the first attempt, then
-    /// "connect"; no attempt is made when the run is over. What the name of the host waited for
-    /// others is ours, as lag is.
-    [[nodiscard]] std::function<bool()> connecting(const std::string& host);
+    /// "connect"; nothing is done any more when the run is over. What the name of the host waited
+    /// for others is ours, as lag is.
+    [[nodiscard]] Connecting connecting(const std::string& host);
 
     /// The layer that is waited for from now on; a literal.
     void enter(std::string_view layer) { layer_ = layer; }

@@ -340,21 +340,20 @@ void Tripwires::Impl::look_up_listener(std::uint64_t id, Wires& wires) {
     wires.back_off.closed(now); // some listeners cannot be known: do not ask after every run
     wires.back_off.opened(now);
     const auto idle = std::make_shared<Idle>(io);
-    async_connect(
-        idle->socket,
-        {.host = {}, .unix_path = wires.plan.unix_socket},
-        [] { return true; },
-        [self = shared_from_this(), id, idle](const Failure& failure) {
-            const auto entry = self->checks.find(id);
-            if (!failure && entry != self->checks.end() && !entry->second.wires.process) {
-                const pid_t pid = listener_of(idle->socket);
-                if (pid > 1) { // 1: socket activation; it does not end
-                    self->arm_process(id, entry->second.wires, pid);
-                }
-            }
-            boost::system::error_code ignored;
-            idle->socket.close(ignored);
-        });
+    async_connect(idle->socket,
+                  {.host = {}, .unix_path = wires.plan.unix_socket},
+                  {.is_wanted = [] { return true; }, .begins = [] {}},
+                  [self = shared_from_this(), id, idle](const Failure& failure) {
+                      const auto entry = self->checks.find(id);
+                      if (!failure && entry != self->checks.end() && !entry->second.wires.process) {
+                          const pid_t pid = listener_of(idle->socket);
+                          if (pid > 1) { // 1: socket activation; it does not end
+                              self->arm_process(id, entry->second.wires, pid);
+                          }
+                      }
+                      boost::system::error_code ignored;
+                      idle->socket.close(ignored);
+                  });
 }
 
 void Tripwires::Impl::arm_connection(std::uint64_t id, Wires& wires) {
@@ -375,9 +374,11 @@ void Tripwires::Impl::arm_connection(std::uint64_t id, Wires& wires) {
             self->trigger(id);
         }
     };
-    const auto is_wanted = [idle] { return !idle->is_given_up; };
     async_connect(
-        idle->socket, *wires.plan.connection, is_wanted, [idle, ended](const Failure& failure) {
+        idle->socket,
+        *wires.plan.connection,
+        {.is_wanted = [idle] { return !idle->is_given_up; }, .begins = [] {}},
+        [idle, ended](const Failure& failure) {
             if (failure) {
                 ended();
                 return;

@@ -72,7 +72,8 @@ struct World {
     /// The answer, once there is one.
     std::shared_ptr<std::optional<std::expected<Addresses, Result>>> ask(const std::string& host) {
         auto result = std::make_shared<std::optional<std::expected<Addresses, Result>>>();
-        resolver.resolve(host, [result](const auto& answer) { *result = answer; });
+        resolver.resolve(
+            host, [] { return true; }, [result](const auto& answer) { *result = answer; });
         return result;
     }
 
@@ -147,6 +148,27 @@ TEST_CASE("more names than places: those that wait are asked for in turn, and on
     CHECK(**world.dead[3] == list("192.0.2.4"));
 }
 
+TEST_CASE("who no longer waits for a name that is never answered is forgotten") {
+    World world;
+    const auto first = world.ask("silent.test");
+    const auto kept = std::make_shared<int>();
+    for (int i = 0; i < 1000; ++i) {
+        world.resolver.resolve(
+            "silent.test", [] { return false; }, [kept](const auto&) { FAIL("not wanted"); });
+    }
+    CHECK(kept.use_count() < 20);
+    for (int i = 0; i < 100; ++i) {
+        world.dead.push_back(world.ask("silent.test"));
+    }
+    CHECK(kept.use_count() == 1);
+    world.system->answer("silent.test", "192.0.2.5");
+    REQUIRE(run_until(world.io, [&] { return first->has_value(); }));
+    for (const auto& answer : world.dead) {
+        REQUIRE(answer->has_value());
+        CHECK(**answer == list("192.0.2.5"));
+    }
+}
+
 TEST_CASE("CONTRACT §3: a run that only waited for a place in our queue is not counted") {
     World world;
     const auto config = [](const char* host) {
@@ -169,7 +191,8 @@ TEST_CASE("the end of the loop does not wait for a look-up") {
     {
         boost::asio::io_context io;
         Resolver::of(io).use([system](const std::string& host) { return system->look_up(host); });
-        Resolver::of(io).resolve("dead.test", [](const auto&) { FAIL("there is no loop"); });
+        Resolver::of(io).resolve(
+            "dead.test", [] { return true; }, [](const auto&) { FAIL("there is no loop"); });
         system->wait_until_asked(1);
     }
     system->give_up(); // the answer is nobody's
