@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // anyvipd, the daemon: command line and exit status. Everything else is in cmd/daemon.
-#include <cstdio>
+#include <array>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <getopt.h>
 #include <sys/prctl.h>
-
-#include <boost/program_options.hpp>
 
 #include "cmd/config/config.hpp"
 #include "cmd/daemon/doctor.hpp"
@@ -18,7 +18,6 @@
 
 namespace {
 
-namespace options = boost::program_options;
 using anyvip::cmd::LogLevel;
 
 // CONTRACT section 1.
@@ -33,42 +32,88 @@ struct CommandLine {
     bool is_upgrade_trial = false;
 };
 
-options::options_description describe(CommandLine& line) {
-    options::options_description description("Options");
-    auto add = description.add_options();
-    add("config,c",
-        options::value(&line.file)->value_name("FILE"),
-        "configuration file (default /etc/anyvip/anyvip.toml)");
-    add("check",
-        options::bool_switch(&line.is_check),
-        "validate the configuration, print every problem");
-    add("dump-config",
-        options::bool_switch(&line.is_dump),
-        "print the effective configuration as TOML, secrets hidden");
-    add("log-level",
-        options::value(&line.log_level)->value_name("LEVEL"),
-        "error, warning, info or debug; overrides the configuration");
-    add("doctor",
-        options::bool_switch(&line.is_doctor),
-        "used by anyvip doctor where no daemon runs: print as JSON what can be said without one");
-    add("upgrade-trial",
-        options::bool_switch(&line.is_upgrade_trial),
-        "used by upgrades: restore the state on standard input, touching nothing, and say whether "
-        "that works");
-    add("version", "print the version");
-    add("help,h", "print this help");
-    return description;
+constexpr std::string_view help =
+    "Usage: anyvipd [-c FILE] [--check] [--dump-config] [--log-level LEVEL]\n"
+    "Announces VIPs over BGP while their health checks pass. Runs in the foreground, logs to "
+    "stderr.\n\n"
+    "Options:\n"
+    "  -c, --config FILE     configuration file (default /etc/anyvip/anyvip.toml)\n"
+    "      --check           validate the configuration, print every problem\n"
+    "      --dump-config     print the effective configuration as TOML, secrets hidden\n"
+    "      --log-level LEVEL error, warning, info or debug; overrides the configuration\n"
+    "      --doctor          used by anyvip doctor where no daemon runs: print as JSON what can\n"
+    "                        be said without one\n"
+    "      --upgrade-trial   used by upgrades: restore the state on standard input, touching\n"
+    "                        nothing, and say whether that works\n"
+    "      --version         print the version\n"
+    "  -h, --help            print this help\n\n"
+    "SIGTERM, SIGINT: withdraw, serve on until traffic has ended, stop; a second one stops at "
+    "once.\n"
+    "SIGHUP: reload. SIGUSR2: the program on disk takes over, sessions stay up.\n"
+    "Manual: anyvipd(8), anyvip.toml(5), anyvip(1).\n";
+
+// getopt and not Boost.Program_options, which would stay in the daemon's memory for life.
+constexpr std::array long_options{option{"config", required_argument, nullptr, 'c'},
+                                  option{"check", no_argument, nullptr, 'C'},
+                                  option{"dump-config", no_argument, nullptr, 'D'},
+                                  option{"log-level", required_argument, nullptr, 'l'},
+                                  option{"doctor", no_argument, nullptr, 'd'},
+                                  option{"upgrade-trial", no_argument, nullptr, 'u'},
+                                  option{"version", no_argument, nullptr, 'v'},
+                                  option{"help", no_argument, nullptr, 'h'},
+                                  option{}};
+
+int bad(const std::string& problem) {
+    std::cerr << "anyvipd: " << problem << "; see anyvipd --help\n";
+    return bad_command_line;
 }
 
-void print_help(const options::options_description& description) {
-    std::cout << "Usage: anyvipd [-c FILE] [--check] [--dump-config] [--log-level LEVEL]\n"
-                 "Announces VIPs over BGP while their health checks pass. Runs in the foreground, "
-                 "logs to stderr.\n\n"
-              << description
-              << "\nSIGTERM, SIGINT: withdraw, serve on until traffic has ended, stop; a second "
-                 "one stops at once.\n"
-                 "SIGHUP: reload. SIGUSR2: the program on disk takes over, sessions stay up.\n"
-                 "Manual: anyvipd(8), anyvip.toml(5), anyvip(1).\n";
+/// The option that getopt did not take: of a cluster such as -xyz the letter.
+std::string rejected(std::string_view word) {
+    return word.starts_with("--") ? std::string(word)
+                                  : "-" + std::string(1, static_cast<char>(::optopt));
+}
+
+/// The exit status when nothing is left to be done.
+std::optional<int> parse(int argc, char** argv, CommandLine& line) {
+    ::opterr = 0;
+    for (;;) {
+        switch (::getopt_long(argc, argv, ":c:h", long_options.data(), nullptr)) {
+        case -1:
+            if (::optind < argc) {
+                return bad("unexpected argument '" + std::string(argv[::optind]) + "'");
+            }
+            return std::nullopt;
+        case 'c':
+            line.file = ::optarg;
+            break;
+        case 'C':
+            line.is_check = true;
+            break;
+        case 'D':
+            line.is_dump = true;
+            break;
+        case 'l':
+            line.log_level = ::optarg;
+            break;
+        case 'd':
+            line.is_doctor = true;
+            break;
+        case 'u':
+            line.is_upgrade_trial = true;
+            break;
+        case 'v':
+            std::cout << "anyvipd " ANYVIP_VERSION "\n";
+            return clean;
+        case 'h':
+            std::cout << help;
+            return clean;
+        case ':':
+            return bad("option '" + std::string(argv[::optind - 1]) + "' lacks its value");
+        default:
+            return bad("unrecognised option '" + rejected(argv[::optind - 1]) + "'");
+        }
+    }
 }
 
 std::optional<LogLevel> parse_log_level(const std::string& name) {
@@ -143,27 +188,8 @@ int main(int argc, char** argv) {
     // into it.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     CommandLine line;
-    const options::options_description description = describe(line);
-    try {
-        options::variables_map values;
-        const options::positional_options_description no_positionals;
-        options::store(options::command_line_parser(argc, argv)
-                           .options(description)
-                           .positional(no_positionals)
-                           .run(),
-                       values);
-        options::notify(values);
-        if (values.contains("help")) {
-            print_help(description);
-            return clean;
-        }
-        if (values.contains("version")) {
-            std::cout << "anyvipd " ANYVIP_VERSION "\n";
-            return clean;
-        }
-    } catch (const options::error& error) {
-        std::cerr << "anyvipd: " << error.what() << "; see anyvipd --help\n";
-        return bad_command_line;
+    if (const std::optional<int> exit = parse(argc, argv, line)) {
+        return *exit;
     }
     return run(line, std::vector<std::string>(argv, argv + argc));
 }

@@ -19,8 +19,9 @@ function(anyvip_box directory)
     if(sources)
         add_library(${target} STATIC ${sources})
         target_link_libraries(${target} PRIVATE anyvip_flags PUBLIC ${links})
-        # The shell waits for the kernel: small counts there. The core computes: fast counts there.
-        if(NOT BOX_CORE AND CMAKE_BUILD_TYPE STREQUAL "Release")
+        # Octets and timers of BGP and BFD are computed: fast counts there. All else waits for the
+        # kernel or for people: small counts there.
+        if(NOT (BOX_CORE AND directory MATCHES "^bgp") AND CMAKE_BUILD_TYPE STREQUAL "Release")
             target_compile_options(${target} PRIVATE -Os)
         endif()
     else()

@@ -230,7 +230,18 @@ def exit_status(stage):
 
     stage.write()
     expect(daemon("-c", stage.config, "--check")[0], 0, "--check")
-    expect(daemon("--nonsense")[0], 2, "bad option")
+    for words, problem in ((["--nonsense"], "unrecognised option '--nonsense'"),
+                           (["-hx"], None),
+                           (["-xh"], "unrecognised option '-x'"),
+                           (["--check=yes"], "unrecognised option '--check=yes'"),
+                           (["--check", "-c"], "option '-c' lacks its value"),
+                           (["--check", stage.config], f"unexpected argument '{stage.config}'"),
+                           (["--log-level", "all"], None)):
+        code, text = daemon(*words)
+        if problem:
+            expect(text, f"anyvipd: {problem}; see anyvipd --help\n", words)
+        expect(code, 0 if words == ["-hx"] else 2, words)
+    expect(daemon(f"--config={stage.config}", "--check")[0], 0, "--config=")
     with stage.node.entered():
         taken = socket.create_server(("0.0.0.0", 179))
     code, text = daemon("-c", stage.config)
