@@ -68,7 +68,7 @@ int bad(const std::string& problem) {
     return bad_command_line;
 }
 
-/// The option that getopt did not take: of a cluster such as -xyz the letter.
+/// The option that getopt did not take in this word: of a cluster such as -xyz the letter.
 std::string rejected(std::string_view word) {
     return word.starts_with("--") ? std::string(word)
                                   : "-" + std::string(1, static_cast<char>(::optopt));
@@ -78,7 +78,8 @@ std::string rejected(std::string_view word) {
 std::optional<int> parse(int argc, char** argv, CommandLine& line) {
     ::opterr = 0;
     for (;;) {
-        switch (::getopt_long(argc, argv, ":c:h", long_options.data(), nullptr)) {
+        const int place = ::optind; // it stays while the letters of a cluster are read
+        switch (::getopt_long(argc, argv, "+:c:h", long_options.data(), nullptr)) {
         case -1:
             if (::optind < argc) {
                 return bad("unexpected argument '" + std::string(argv[::optind]) + "'");
@@ -109,9 +110,9 @@ std::optional<int> parse(int argc, char** argv, CommandLine& line) {
             std::cout << help;
             return clean;
         case ':':
-            return bad("option '" + std::string(argv[::optind - 1]) + "' lacks its value");
+            return bad("option '" + rejected(argv[place]) + "' lacks its value");
         default:
-            return bad("unrecognised option '" + rejected(argv[::optind - 1]) + "'");
+            return bad("unrecognised option '" + rejected(argv[place]) + "'");
         }
     }
 }

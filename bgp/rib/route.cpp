@@ -55,6 +55,10 @@ wire::PathAttributes export_attributes(const RouteIntent& intent,
             link_bandwidth(context.local_asn, *intent.bandwidth_bytes_per_second));
     }
     attributes.large_communities = merged(intent.large_communities, policy.large_communities);
+    if (policy.node_mark) {
+        attributes.large_communities.push_back(
+            {context.local_asn.value, 1, policy.node_mark->value});
+    }
     make_sorted_unique(attributes.communities);
     make_sorted_unique(attributes.extended_communities);
     make_sorted_unique(attributes.large_communities);

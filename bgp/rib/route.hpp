@@ -19,8 +19,8 @@ struct ExportPolicy {
     std::optional<std::uint32_t> local_pref;
     std::vector<Community> communities;
     std::vector<ExtendedCommunity> extended_communities;
-    std::vector<LargeCommunity>
-        large_communities; ///< with the node mark ASN:1:router_id when node_mark is on
+    std::vector<LargeCommunity> large_communities;
+    std::optional<RouterId> node_mark; ///< adds the large community local_asn:1:node_mark
 
     template <class Archive> void transfer(Archive& archive) {
         archive.field(1, prepend);
@@ -29,6 +29,7 @@ struct ExportPolicy {
         archive.field(4, communities);
         archive.field(5, extended_communities);
         archive.field(6, large_communities);
+        archive.field(7, node_mark);
     }
 
     friend bool operator==(const ExportPolicy&, const ExportPolicy&) = default;

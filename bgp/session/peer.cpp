@@ -94,7 +94,12 @@ std::vector<std::string> Peer::needs_reset(const PeerConfig& before, const PeerC
 }
 
 void Peer::set_speaker(Speaker speaker) {
-    impl_->speaker_ = speaker;
+    impl_->next_speaker_ = speaker;
+    impl_->take_next_speaker();
+}
+
+const Speaker& Peer::speaker() const {
+    return impl_->speaker_;
 }
 
 // ---- transport ----

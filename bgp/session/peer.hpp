@@ -66,6 +66,12 @@ struct PeerConfig {
 struct Speaker {
     Asn asn;
     RouterId router_id;
+
+    template <class Archive> void transfer(Archive& archive) {
+        archive.field(1, asn);
+        archive.field(2, router_id);
+    }
+
     friend bool operator==(const Speaker&, const Speaker&) = default;
 };
 
@@ -240,8 +246,10 @@ class Peer {
     void reconfigure(PeerConfig config, Instant now);
     [[nodiscard]] static std::vector<std::string> needs_reset(const PeerConfig& before,
                                                               const PeerConfig& after);
-    /// Who we are in the next OPEN. A session goes on as who it knows us by until `reset`.
+    /// Who we are from now on; an Established session ends as who it has begun.
     void set_speaker(Speaker speaker);
+    /// Who we are to this router.
+    [[nodiscard]] const Speaker& speaker() const;
 
     // ---- transport ----
     /// May an inbound connection be accepted now? Otherwise the shell sends `rejection()` (nothing

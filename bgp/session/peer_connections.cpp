@@ -65,6 +65,12 @@ void Peer::Impl::end_all(Event event, wire::Cease subcode, std::string_view mess
     }
 }
 
+void Peer::Impl::take_next_speaker() {
+    if (next_speaker_ && established() == nullptr) {
+        speaker_ = *std::exchange(next_speaker_, std::nullopt);
+    }
+}
+
 void Peer::Impl::start_incoming(Instant now) {
     if (is_started_ && config_.listens) {
         session(Slot::Incoming).handle(Event::AutomaticStartPassive, {}, now);
@@ -220,6 +226,7 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
             diagnostics_.event(PathsChanged{});
         }
     }
+    take_next_speaker();
     if (!is_redundant) {
         consider_fallback(ending, now);
     }

@@ -52,7 +52,7 @@ void Agent::Impl::settle(Now now) {
     refresh_marked(at);
     refresh_stale(at);
     addresses.tick(limits(), stopping == Stop::Removing, at);
-    default_routes.settle(peers, config.node.asn, stopping >= Stop::Removing, at);
+    default_routes.settle(peers, stopping >= Stop::Removing, at);
     advance_stop(at);
     if (!end_of_rib_allowed && (checks.all_have_verdict() || at >= end_of_rib_at)) {
         end_of_rib_allowed = true;

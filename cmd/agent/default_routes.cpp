@@ -63,7 +63,7 @@ struct Usable {
                       path.path_id);
 }
 
-[[nodiscard]] DefaultRouteOffer offer_of(const PeerRecord& record, Family family, bgp::Asn local) {
+[[nodiscard]] DefaultRouteOffer offer_of(const PeerRecord& record, Family family) {
     DefaultRouteOffer offer{.peer = record.entry.session.name,
                             .family = family,
                             .metric = record.entry.default_route_metric,
@@ -83,7 +83,8 @@ struct Usable {
     }
     const bgp::ObservedPath* best = nullptr;
     for (const bgp::ObservedPath& path : found->second | std::views::values) {
-        Usable usable = usable_next_hop(path, *ends, record.entry.session.multihop, local);
+        Usable usable =
+            usable_next_hop(path, *ends, record.entry.session.multihop, record.peer.speaker().asn);
         if (!usable.next_hop) {
             offer.problem = best == nullptr ? std::move(usable.problem) : offer.problem;
             continue;
@@ -100,7 +101,7 @@ struct Usable {
 
 } // namespace
 
-std::vector<DefaultRouteOffer> DefaultRoutes::offers(const PeerSet& peers, bgp::Asn local) {
+std::vector<DefaultRouteOffer> DefaultRoutes::offers(const PeerSet& peers) {
     std::vector<DefaultRouteOffer> result;
     for (const auto& record : peers.all()) {
         if (!record->entry.default_route) {
@@ -108,7 +109,7 @@ std::vector<DefaultRouteOffer> DefaultRoutes::offers(const PeerSet& peers, bgp::
         }
         for (const Family family : both_families) {
             if (record->entry.session.families[static_cast<std::size_t>(family)]) {
-                result.push_back(offer_of(*record, family, local));
+                result.push_back(offer_of(*record, family));
             }
         }
     }
@@ -227,7 +228,7 @@ DefaultRoutes::Wanted DefaultRoutes::last_of(Family family, const PeerSet& peers
     return kept;
 }
 
-void DefaultRoutes::settle(const PeerSet& peers, bgp::Asn local, bool is_over, Instant now) {
+void DefaultRoutes::settle(const PeerSet& peers, bool is_over, Instant now) {
     const auto& all = peers.all();
     const bool is_used =
         std::ranges::any_of(all, [](const auto& record) { return record->entry.default_route; });
@@ -235,7 +236,7 @@ void DefaultRoutes::settle(const PeerSet& peers, bgp::Asn local, bool is_over, I
         return;
     }
     std::array<Wanted, 2> offered;
-    const std::vector<DefaultRouteOffer> current = offers(peers, local);
+    const std::vector<DefaultRouteOffer> current = offers(peers);
     for (const DefaultRouteOffer& offer : current) {
         const auto record = std::ranges::find_if(
             all, [&](const auto& other) { return other->entry.session.name == offer.peer; });

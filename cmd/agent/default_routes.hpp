@@ -32,7 +32,7 @@ class DefaultRoutes {
     void failed(const vip::DefaultRouteKey& key, std::string_view reason, Instant now);
 
     /// Decides and asks. `is_over`: the daemon stops, nothing is wanted any more.
-    void settle(const PeerSet& peers, bgp::Asn local, bool is_over, Instant now);
+    void settle(const PeerSet& peers, bool is_over, Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
     /// A route of ours is still in the kernel.
@@ -40,8 +40,7 @@ class DefaultRoutes {
 
     [[nodiscard]] std::vector<DefaultRouteView> routes(const PeerSet& peers) const;
     /// Of every router with `default_route`, for each family.
-    [[nodiscard]] static std::vector<DefaultRouteOffer> offers(const PeerSet& peers,
-                                                               bgp::Asn local);
+    [[nodiscard]] static std::vector<DefaultRouteOffer> offers(const PeerSet& peers);
 
     /// What is in the kernel, as told last.
     [[nodiscard]] std::vector<vip::DefaultRouteKey> present() const;

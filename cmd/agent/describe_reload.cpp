@@ -140,7 +140,8 @@ std::string joined(const std::vector<std::string>& items) {
     return text;
 }
 
-std::string keep_until_next_start(const Config& running, Config& next) {
+std::vector<std::string> keep_until_next_start(const Config& running, Config& next) {
+    Lines lines;
     std::vector<std::string> keys;
     const auto keep = [&](const auto& value, auto& changed, const char* key) {
         if (changed != value) {
@@ -148,21 +149,26 @@ std::string keep_until_next_start(const Config& running, Config& next) {
             changed = value;
         }
     };
+    const auto tell = [&](const std::string& section) {
+        if (!keys.empty()) {
+            lines.push_back(section + ' ' + joined(std::exchange(keys, {})) +
+                            ": takes effect at the next start");
+        }
+    };
     if (!next.node.router_id) { // derived, by the next start anew
         next.node.router_id = running.node.router_id;
     }
+    keep(running.node.router_id, next.node.router_id, "router_id");
+    tell("node");
     keep(running.daemon.control, next.daemon.control, "control");
     keep(running.daemon.state_dir, next.daemon.state_dir, "state_dir");
-    return keys.empty() ? std::string()
-                        : "daemon " + joined(keys) + ": takes effect at the next start";
+    tell("daemon");
+    return lines;
 }
 
 std::vector<std::string> Agent::describe_reload(Config config) const {
     const Config& before = impl_->config;
-    Lines lines;
-    if (std::string late = keep_until_next_start(before, config); !late.empty()) {
-        lines.push_back(std::move(late));
-    }
+    Lines lines = keep_until_next_start(before, config);
     if (config.node.name != before.node.name) {
         lines.push_back("node " + before.node.name + ": renamed to " + config.node.name);
     }

@@ -23,7 +23,7 @@ std::optional<std::string> Agent::Impl::refuses(const VipRecord& record, bool is
             continue;
         }
         const Prefix& prefix = record.addresses[i]->prefix;
-        const OthersView view = others_of(prefix, routers, speaker(), record.config);
+        const OthersView view = others_of(prefix, routers, record.config);
         switch (view.others) {
         case Others::Seen:
             break;

@@ -204,10 +204,9 @@ void explain_default_routes(const std::vector<DefaultRouteView>& routes,
 
 // A router that was meant to send one and does not.
 void explain_offers(const PeerSet& peers,
-                    bgp::Asn local,
                     const VipRecord& record,
                     std::vector<vip::Condition>& conditions) {
-    for (const DefaultRouteOffer& offer : DefaultRoutes::offers(peers, local)) {
+    for (const DefaultRouteOffer& offer : DefaultRoutes::offers(peers)) {
         const bool is_of_family = std::ranges::any_of(record.addresses, [&](const auto* slot) {
             return slot->prefix.family() == offer.family;
         });
@@ -261,7 +260,7 @@ std::vector<vip::Condition> Agent::Impl::explain(const VipRecord& record) const 
         explain_peer(record, i, conditions);
     }
     explain_default_routes(default_routes.routes(peers), conditions);
-    explain_offers(peers, config.node.asn, record, conditions);
+    explain_offers(peers, record, conditions);
     explain_traffic(record, last_turn, conditions);
     if (!file_refusal.empty()) {
         conditions.push_back({"drain file",

@@ -65,9 +65,9 @@ struct Succession {
 
 /// "a, b, c"
 [[nodiscard]] std::string joined(const std::vector<std::string>& items);
-/// Gives the keys that need a restart the values that they have; a sentence if some would have
-/// changed.
-[[nodiscard]] std::string keep_until_next_start(const Config& running, Config& next);
+/// Gives the keys that need a restart the values that they have; a sentence for each section that
+/// would have changed some.
+[[nodiscard]] std::vector<std::string> keep_until_next_start(const Config& running, Config& next);
 
 /// Who the node is in its OPEN messages.
 [[nodiscard]] bgp::Speaker speaker_of(const Config& config);

@@ -3,6 +3,7 @@
 #include "cmd/agent/keep_last.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace anyvip::cmd {
@@ -12,13 +13,20 @@ namespace {
 /// Who announced a path: (AS number, BGP identifier), the large community ASN:1:router_id.
 using Mark = std::pair<std::uint32_t, std::uint32_t>;
 
-[[nodiscard]] std::vector<Mark> marks_of(const bgp::ObservedPath& path, const bgp::Speaker& self) {
+[[nodiscard]] Mark mark_of(const bgp::Speaker& speaker) {
+    return {speaker.asn.value, speaker.router_id.value};
+}
+
+[[nodiscard]] std::vector<Mark> marks_of(const bgp::ObservedPath& path,
+                                         std::span<const bgp::Speaker> selves) {
     std::vector<Mark> marks;
     for (const bgp::LargeCommunity& community : path.large_communities) {
         // Only a mark of an AS that is in the path, or of ours on iBGP: others use such numbers
         // too.
         const bool is_plausible =
-            community.global == self.asn.value ||
+            std::ranges::any_of(
+                selves,
+                [&](const bgp::Speaker& self) { return community.global == self.asn.value; }) ||
             std::ranges::find(path.as_path, bgp::Asn{community.global}) != path.as_path.end();
         if (community.local1 == 1 && is_plausible) {
             marks.emplace_back(community.global, community.local2);
@@ -46,10 +54,13 @@ enum class Owner : std::uint8_t { Us, OtherNode, Unclear };
 
 [[nodiscard]] Owner owner_of(const bgp::ObservedPath& path,
                              const std::vector<Mark>& marks,
-                             const Mark& own,
+                             std::span<const bgp::Speaker> selves,
                              const PathFacts& facts) {
     if (!marks.empty()) {
-        return std::ranges::find(marks, own) != marks.end() ? Owner::Us : Owner::OtherNode;
+        const bool is_own = std::ranges::any_of(selves, [&](const bgp::Speaker& self) {
+            return std::ranges::find(marks, mark_of(self)) != marks.end();
+        });
+        return is_own ? Owner::Us : Owner::OtherNode;
     }
     if (!path.next_hop) {
         return Owner::Unclear;
@@ -104,19 +115,19 @@ std::string_view to_string(Others others) {
     return "";
 }
 
-OthersView
-judge_paths(const PathFacts& facts, const bgp::Speaker& self, const vip::VipConfig& config) {
+OthersView judge_paths(const PathFacts& facts,
+                       std::span<const bgp::Speaker> selves,
+                       const vip::VipConfig& config) {
     if (facts.paths == nullptr) {
         return {};
     }
-    const Mark own{self.asn.value, self.router_id.value};
     bool is_own_shown = false;
     std::size_t leaving = 0;
     std::size_t others = 0;
     bool is_lowest = true;
     for (const auto& [path_id, path] : *facts.paths) {
-        const std::vector<Mark> marks = marks_of(path, self);
-        const Owner owner = owner_of(path, marks, own, facts);
+        const std::vector<Mark> marks = marks_of(path, selves);
+        const Owner owner = owner_of(path, marks, selves, facts);
         if (owner == Owner::Us) {
             is_own_shown = true;
             continue;
@@ -127,7 +138,8 @@ judge_paths(const PathFacts& facts, const bgp::Speaker& self, const vip::VipConf
         }
         if (path.is_graceful_shutdown) {
             ++leaving;
-            is_lowest = is_lowest && !marks.empty() && own < std::ranges::min(marks);
+            is_lowest =
+                is_lowest && !marks.empty() && mark_of(selves.front()) < std::ranges::min(marks);
         } else if (!is_backup(path, config)) {
             return {Others::Seen, false};
         }
@@ -141,15 +153,17 @@ judge_paths(const PathFacts& facts, const bgp::Speaker& self, const vip::VipConf
 
 OthersView others_of(const Prefix& prefix,
                      const std::vector<const bgp::Peer*>& peers,
-                     const bgp::Speaker& self,
                      const vip::VipConfig& config) {
+    std::vector<bgp::Speaker> selves(1);
+    std::ranges::transform(peers, std::back_inserter(selves), &bgp::Peer::speaker);
     OthersView whole;
     bool is_lowest = true;
     for (const bgp::Peer* peer : peers) {
         if (!peer->is_established()) {
             continue;
         }
-        const OthersView view = judge_paths(facts_of(prefix, *peer), self, config);
+        selves.front() = peer->speaker();
+        const OthersView view = judge_paths(facts_of(prefix, *peer), selves, config);
         switch (view.others) {
         case Others::Seen:
             return view;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,13 +35,15 @@ struct PathFacts {
     std::vector<IpAddress> router_addresses; ///< or the router's own
 };
 
-[[nodiscard]] OthersView
-judge_paths(const PathFacts& facts, const bgp::Speaker& self, const vip::VipConfig& config);
+/// `selves`: as whom routers know us, this one first; they differ while a reload with another AS
+/// number resets one session after the other.
+[[nodiscard]] OthersView judge_paths(const PathFacts& facts,
+                                     std::span<const bgp::Speaker> selves,
+                                     const vip::VipConfig& config);
 
 /// All routers together.
 [[nodiscard]] OthersView others_of(const Prefix& prefix,
                                    const std::vector<const bgp::Peer*>& peers,
-                                   const bgp::Speaker& self,
                                    const vip::VipConfig& config);
 
 } // namespace anyvip::cmd

@@ -37,22 +37,14 @@ std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& af
 }
 
 std::vector<std::string> reset_keys(const bgp::Speaker& before, const bgp::Speaker& after) {
-    std::vector<std::string> keys;
-    if (before.asn != after.asn) {
-        keys.emplace_back("node.asn");
-    }
-    if (before.router_id != after.router_id) {
-        keys.emplace_back("node.router_id");
-    }
-    return keys;
+    return before == after ? std::vector<std::string>{} : std::vector<std::string>{"node.asn"};
 }
 
 bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
     bgp::PeerConfig session = entry.session;
     if (has_node_mark_) {
         // By it other nodes know who else announces a VIP.
-        session.policy.large_communities.push_back(
-            {speaker_.asn.value, 1, speaker_.router_id.value});
+        session.policy.node_mark = speaker_.router_id;
     }
     return session;
 }

@@ -71,7 +71,7 @@ is_leaving(const PeerRecord& record, std::chrono::milliseconds gshut, Instant no
 /// The keys of which a change costs the session (CONTRACT section 5).
 [[nodiscard]] std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after);
 
-/// Those of [node], of which a change costs every session.
+/// The key of [node] of which a change costs every session; its router_id is fixed.
 [[nodiscard]] std::vector<std::string> reset_keys(const bgp::Speaker& before,
                                                   const bgp::Speaker& after);
 

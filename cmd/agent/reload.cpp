@@ -41,8 +41,8 @@ void Agent::Impl::reload(Config next, Now now, std::string_view exception) {
     }
     ++reload_count;
     std::string outcome = "the new configuration is in force";
-    if (const std::string late = keep_until_next_start(config, next); !late.empty()) {
-        outcome.append("; ").append(late);
+    for (const std::string& late : keep_until_next_start(config, next)) {
+        outcome += "; " + late;
     }
     if (!exception.empty()) {
         outcome.append("; ").append(exception);

@@ -41,7 +41,7 @@ void Agent::Impl::advance_stop(Instant now) {
         mark_all();
         refresh_marked(now);
         addresses.tick(limits(), true, now);
-        default_routes.settle(peers, config.node.asn, true, now);
+        default_routes.settle(peers, true, now);
     }
     const bool is_clean = !addresses.has_owned() && !default_routes.has_installed();
     if (stopping == Stop::Removing && (is_clean || now >= *stop_give_up_at)) {

@@ -229,7 +229,7 @@ std::vector<DefaultRouteView> Agent::default_routes() const {
 }
 
 std::vector<DefaultRouteOffer> Agent::default_route_offers() const {
-    return DefaultRoutes::offers(impl_->peers, impl_->config.node.asn);
+    return DefaultRoutes::offers(impl_->peers);
 }
 
 NodeState Agent::node_state() const {

@@ -78,9 +78,13 @@ class Run {
 Exit Run::refused(const Response& response) const {
     boost::system::error_code error;
     const json::value document = json::parse(response.body, error);
-    // A reload of which something could not be applied.
-    if (!error && !list(document, "changes").empty()) {
-        console_.out(invocation_.is_json ? with_line_end(response.body) : show_reload(document));
+    // A reload, or an upgrade and its reload, of which something could not be applied.
+    if (!error && member(document, "changes").is_array()) {
+        if (invocation_.is_json) {
+            console_.out(with_line_end(response.body));
+        } else if (!list(document, "changes").empty() || member(document, "upgraded").is_object()) {
+            console_.out(show_reload(document));
+        }
     }
     const std::string reason = error ? std::string() : text(document, "error");
     complain(reason.empty() || reason == "-"

@@ -74,7 +74,7 @@ class Control {
 
     // ---- upgrade in place ----
     /// Answers who asked for it. Empty problem: it is done.
-    void upgrade_ended(const std::string& problem, const boost::json::object& document);
+    void upgrade_ended(const boost::json::object& document, unsigned status);
 
     /// No answer is being written.
     [[nodiscard]] bool is_settled() const { return texts_.empty(); }

@@ -174,13 +174,9 @@ void Control::reload(const HttpRequest& request,
     }
 }
 
-void Control::upgrade_ended(const std::string& problem, const json::object& document) {
+void Control::upgrade_ended(const json::object& document, unsigned status) {
     for (const Responder& responder : std::exchange(upgrade_waiters_, {})) {
-        if (problem.empty()) {
-            reply(responder, document);
-        } else {
-            fail(responder, 409, problem);
-        }
+        reply(responder, document, status);
     }
 }
 

@@ -132,13 +132,12 @@ compare(const bgp::ObservedPath& other, const bgp::wire::PathAttributes& own, bo
 
 /// Another node's path. Only a mark of an AS that is in the path, or of ours on iBGP, is one:
 /// others use such numbers too.
-bool is_of_another_node(const bgp::ObservedPath& path, const NodeConfig& node) {
+bool is_of_another_node(const bgp::ObservedPath& path, const bgp::Speaker& self) {
     return std::ranges::any_of(path.large_communities, [&](const bgp::LargeCommunity& mark) {
         const bool is_plausible =
-            mark.global == node.asn.value ||
+            mark.global == self.asn.value ||
             std::ranges::find(path.as_path, bgp::Asn{mark.global}) != path.as_path.end();
-        const bool is_ours = mark.global == node.asn.value &&
-                             mark.local2 == node.router_id.value_or(bgp::RouterId{}).value;
+        const bool is_ours = mark.global == self.asn.value && mark.local2 == self.router_id.value;
         return mark.local1 == 1 && is_plausible && !is_ours;
     });
 }
@@ -169,7 +168,6 @@ void compare_paths(const Agent& agent,
                    const bgp::Peer& peer,
                    const PeerEntry& entry,
                    DoctorSetup& setup) {
-    const NodeConfig& node = agent.config().node;
     const std::optional<bgp::Asn> remote = peer.status().remote_asn;
     const std::optional<PeerView> view = agent.peer(entry.session.name);
     if (!remote || !view || view->use != PeerUse::Open) {
@@ -183,8 +181,8 @@ void compare_paths(const Agent& agent,
             continue;
         }
         for (const bgp::ObservedPath& path : paths | std::views::values) {
-            const Comparison found = compare(path, *own, *remote == node.asn);
-            if (!is_of_another_node(path, node) || path.is_graceful_shutdown ||
+            const Comparison found = compare(path, *own, *remote == peer.speaker().asn);
+            if (!is_of_another_node(path, peer.speaker()) || path.is_graceful_shutdown ||
                 found.text.empty() || !is_plainly_announced(agent, places, prefix)) {
                 continue;
             }

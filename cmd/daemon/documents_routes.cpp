@@ -22,7 +22,6 @@ template <class Values> json::array texts(const Values& values) {
 }
 
 json::object advertised_route(const bgp::Peer& peer,
-                              const NodeConfig& node,
                               const Prefix& prefix,
                               const bgp::wire::PathAttributes& attributes) {
     json::object route;
@@ -34,7 +33,7 @@ json::object advertised_route(const bgp::Peer& peer,
     }
     json::array as_path;
     for (std::uint32_t i = 0; i < attributes.path_count; ++i) {
-        as_path.emplace_back(node.asn.value);
+        as_path.emplace_back(peer.speaker().asn.value);
     }
     route["as_path"] = std::move(as_path);
     route["origin"] = "igp";
@@ -106,10 +105,10 @@ Pieces routes_of(Agent& agent, std::string_view only, RoutesOf make) {
 } // namespace
 
 Pieces routes_document(Agent& agent, std::string_view only) {
-    return routes_of(agent, only, [&agent](const bgp::Peer& peer, const Prefix& prefix) {
+    return routes_of(agent, only, [](const bgp::Peer& peer, const Prefix& prefix) {
         json::array routes;
         if (const auto attributes = peer.advertised(prefix)) {
-            routes.push_back(advertised_route(peer, agent.config().node, prefix, *attributes));
+            routes.push_back(advertised_route(peer, prefix, *attributes));
         }
         return routes;
     });

@@ -111,15 +111,14 @@ void Runtime::upgraded(const HandedOver& inherited) {
     if (const auto text = read_config_file(options_.config_file);
         text && *text != options_.config_text) {
         const ReloadOutcome outcome = reload(false);
-        if (const std::string& problem = outcome.error.empty() ? outcome.exception : outcome.error;
-            !problem.empty()) {
-            control_->upgrade_ended("upgraded; reload: " + problem, {});
-            return;
-        }
         boost::json::array changes(outcome.changes.begin(), outcome.changes.end());
         document["changes"] = std::move(changes);
+        if (const std::string& problem = outcome.error.empty() ? outcome.exception : outcome.error;
+            !problem.empty()) {
+            document["error"] = problem;
+        }
     }
-    control_->upgrade_ended({}, document);
+    control_->upgrade_ended(document, document.contains("error") ? 500 : 200);
 }
 
 void Runtime::upgrade_failed(const std::string& problem) {
@@ -128,7 +127,8 @@ void Runtime::upgrade_failed(const std::string& problem) {
             config_.node.name,
             problem,
             {{"level", "error"}}});
-    control_->upgrade_ended("upgrade: " + problem + "; anyvipd " ANYVIP_VERSION " carries on", {});
+    control_->upgrade_ended(
+        {{"error", "upgrade: " + problem + "; anyvipd " ANYVIP_VERSION " carries on"}}, 409);
 }
 
 } // namespace anyvip::cmd

@@ -27,7 +27,7 @@ if(ANYVIP_COVERAGE)
     target_link_options(anyvip_flags INTERFACE --coverage)
 endif()
 target_link_options(anyvip_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed)
-if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT ANYVIP_SANITIZE)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT (ANYVIP_SANITIZE OR ANYVIP_FUZZ OR ANYVIP_COVERAGE))
     # Of functions that came out the same, as those of templates do, one is enough: 5 % less to hold in memory.
     set(fold_functions -fuse-ld=gold -Wl,--icf=safe -Wl,--rosegment)
     include(CheckLinkerFlag)

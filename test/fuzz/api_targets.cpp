@@ -195,20 +195,21 @@ class Daemon {
     Agent agent_{config(), vip::DrainState{}, 7, read_clocks()};
     EventLog events_;
     Log log_{-1};
-    Control control_{
-        {agent_,
-         events_,
-         log_,
-         {read_clocks().monotonic, 1},
-         [this] { turn(); },
-         [this](bool is_dry_run) { return reload(is_dry_run); },
-         [this] { return !is_unsaved_; },
-         [this](const std::string&) { control_.upgrade_ended("no upgrade in here", {}); },
-         [this] { return persist_error_; },
-         [] { return Pieces(); },
-         [this](std::function<void()> work) { later_.push_back(std::move(work)); },
-         [](std::uint64_t) { return std::vector<std::string>(); },
-         [](const std::string&) { return boost::json::object(); }}};
+    Control control_{{agent_,
+                      events_,
+                      log_,
+                      {read_clocks().monotonic, 1},
+                      [this] { turn(); },
+                      [this](bool is_dry_run) { return reload(is_dry_run); },
+                      [this] { return !is_unsaved_; },
+                      [this](const std::string&) {
+                          control_.upgrade_ended({{"error", "no upgrade in here"}}, 409);
+                      },
+                      [this] { return persist_error_; },
+                      [] { return Pieces(); },
+                      [this](std::function<void()> work) { later_.push_back(std::move(work)); },
+                      [](std::uint64_t) { return std::vector<std::string>(); },
+                      [](const std::string&) { return boost::json::object(); }}};
 };
 
 std::string_view text_of(std::span<const std::uint8_t> octets) {

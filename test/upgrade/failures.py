@@ -90,6 +90,7 @@ class Failures:
             ("reloaded during the trial: what nobody has tried is tried", self.tried_again),
             ("reloaded during each trial: the old one carries on", self.reloaded_always),
             ("and then the right one takes over", self.recovers),
+            ("it takes over with a listener that cannot move, and says both", self.in_part),
             ("a program that crashes after its trial is an ordinary crash", self.crashes_late),
         ]  # fmt: skip
 
@@ -159,6 +160,21 @@ class Failures:
             over.set()
             reloader.join()
             self._reload("")
+
+    def in_part(self):
+        stage = self.stage
+        daemon = stage.node.table("daemon")
+        daemon["http"] = "192.0.2.1:9179"
+        stage.node.write_configuration()
+        del daemon["http"]
+        before, count = stage.router_view(), len(stage.events("upgrade.done"))
+        said = stage.upgrade_fails()
+        stage.node.write_configuration()
+        require("exit 1" in said, said)
+        require("except for daemon http: cannot listen on 192.0.2.1:9179" in said, said)
+        require(stage.router_view() == before, "the router saw it")
+        require(len(stage.events("upgrade.done")) == count + 1, "it has not taken over")
+        stage.upgrade()
 
     def _reload(self, text):
         """`text`: behind the last table, which is the drain's or a hook's."""

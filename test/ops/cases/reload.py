@@ -170,13 +170,15 @@ def hold_time(stage):
     expect(stage.peer()["hold_time_s"], 30, "hold_time_s")
 
 
-@case("who the node is is told to one router after the other, withdrawn first", routers=2, slow=True)
-def identity(stage):
+@case("another AS number is told to one router after the other, withdrawn first",
+      routers=2, slow=True)
+def own_asn(stage):
     stage.wait_everywhere()
-    stage.node_keys |= {"asn": 65011, "router_id": "10.0.0.12"}
-    resets_one_after_the_other(stage, "node.asn, node.router_id", "fd f3 00 09 0a 00 00 0c")
-    node = stage.status()["node"]
-    expect((node["asn"], node["router_id"]), (65011, "10.0.0.12"), "node")
+    stage.node_keys["asn"] = 65011
+    resets_one_after_the_other(stage, "node.asn", "fd f3 00 09 0a 00 00 0b")
+    expect(stage.status()["node"]["asn"], 65011, "node.asn")
+    paths = [route["as_path"] for route in stage.json("routes")["routes"]]
+    expect(paths, [[65011]] * 4, "AS paths of both families at both routers")
 
 
 @case("a new check of a VIP does not withdraw it before its fall is reached",
@@ -215,15 +217,18 @@ def log_level(stage):
 @case("keys that need a restart are named by the reload")
 def restart_keys(stage):
     control, state = stage.daemon["control"], stage.daemon["state_dir"]
+    stage.node_keys["router_id"] = "10.0.0.99"
     stage.daemon["control"] += "2"
     stage.daemon["state_dir"] += "2"
     stage.write()
-    late = "daemon control, state_dir: takes effect at the next start"
-    expect(stage.json("reload", "--dry-run")["changes"], [late], "changes")
+    late = [f"{keys}: takes effect at the next start"
+            for keys in ("node router_id", "daemon control, state_dir")]
+    expect(stage.json("reload", "--dry-run")["changes"], late, "changes")
     stage.signal(signal.SIGHUP)
     stage.wait("the reload", lambda: "the new configuration is in force" in stage.log())
-    expect_in(f"reload: {late}", stage.log(), "log")
-    expect_in(f"the new configuration is in force; {late}", stage.log(), "event")
+    for line in late:
+        expect_in(f"reload: {line}", stage.log(), "log")
+    expect_in(f"the new configuration is in force; {late[0]}; {late[1]}", stage.log(), "event")
     stage.daemon["control"], stage.daemon["state_dir"] = control, state
 
 

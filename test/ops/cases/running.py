@@ -232,7 +232,8 @@ def exit_status(stage):
     expect(daemon("-c", stage.config, "--check")[0], 0, "--check")
     for words, problem in ((["--nonsense"], "unrecognised option '--nonsense'"),
                            (["-hx"], None),
-                           (["-xh"], "unrecognised option '-x'"),
+                           (["--check", "-xh"], "unrecognised option '-x'"),
+                           (["--check", "-xc"], "unrecognised option '-x'"),
                            (["--check=yes"], "unrecognised option '--check=yes'"),
                            (["--check", "-c"], "option '-c' lacks its value"),
                            (["--check", stage.config], f"unexpected argument '{stage.config}'"),

@@ -21,16 +21,18 @@ TEST_CASE("CONTRACT 5: what takes effect at the next start only is said by all")
     Stage stage;
     stage.turn();
     Config next = make_config();
+    next.node.router_id = bgp::RouterId{0x0a00000c};
     next.daemon.control = "/run/other.sock";
     next.daemon.state_dir = "/elsewhere";
     CHECK(stage.agent().describe_reload(next) ==
-          Lines{"daemon control, state_dir: takes effect at the next start"});
+          Lines{"node router_id: takes effect at the next start",
+                "daemon control, state_dir: takes effect at the next start"});
     reload(stage, next);
     CHECK(stage.agent().config() == make_config());
     REQUIRE(stage.count("config.reloaded") == 1);
     CHECK(stage.events.back().reason ==
-          "the new configuration is in force; daemon control, state_dir: takes effect at the next "
-          "start");
+          "the new configuration is in force; node router_id: takes effect at the next start; "
+          "daemon control, state_dir: takes effect at the next start");
 }
 
 TEST_CASE("CONTRACT 5: the TCP listener moves, and what could not be applied is no lie") {

@@ -2,6 +2,8 @@
 // Reading other nodes from observed paths, and the guard that rests on it.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "cmd/agent/keep_last.hpp"
 #include "test/unit/cmd/agent/stage.hpp"
 
@@ -13,7 +15,7 @@ using cmd::PathFacts;
 
 namespace {
 
-const bgp::Speaker self{bgp::Asn{65010}, bgp::RouterId{0x0a00000b}};
+const std::array self{bgp::Speaker{bgp::Asn{65010}, bgp::RouterId{0x0a00000b}}};
 
 [[nodiscard]] bgp::ObservedPath path_of(std::uint32_t router_id, bool is_leaving = false) {
     bgp::ObservedPath path;
@@ -79,10 +81,23 @@ TEST_CASE("CONTRACT 3: another node is seen by its mark, or by its next hop with
     CHECK(judge_paths(facts_of(paths), self, {}).others == Others::Unknown);
 }
 
+TEST_CASE("CONTRACT 5: our path is ours under either AS number while a reload changes it") {
+    const std::array selves{bgp::Speaker{bgp::Asn{65011}, bgp::RouterId{0x0a00000b}}, self.front()};
+    PathsById paths{{1, path_of(0x0a00000b)}};
+    PathFacts facts = facts_of(paths);
+    facts.own_addresses.clear(); // a router that sets itself as the next hop
+    CHECK(judge_paths(facts, selves, {}).others == Others::None);
+    paths[1].large_communities = {{65011, 1, 0x0a00000b}};
+    paths[1].as_path = {bgp::Asn{65001}, bgp::Asn{65011}};
+    CHECK(judge_paths(facts, selves, {}).others == Others::None);
+    paths[1].large_communities = {{65011, 1, 0x0a00000c}};
+    CHECK(judge_paths(facts, selves, {}).others == Others::Seen);
+}
+
 TEST_CASE("CONTRACT 3: a backup and a draining node are not seen") {
     PathsById paths{{1, path_of(0x0a00000b)}, {2, path_of(0x0a00000c)}};
     SUBCASE("prepending") {
-        paths[2].as_path.insert(paths[2].as_path.end(), 5, self.asn);
+        paths[2].as_path.insert(paths[2].as_path.end(), 5, self.front().asn);
     }
     SUBCASE("LOCAL_PREF 0") {
         paths[2].local_pref = 0;

@@ -249,7 +249,7 @@ TEST_CASE("CONTRACT 5: sessions are reset one at a time, drained first") {
     }
 }
 
-TEST_CASE("CONTRACT 5: who the node is is told to its routers one after the other") {
+TEST_CASE("CONTRACT 5: another AS number is told to one router after the other") {
     Config config = make_config();
     config.peers.push_back(make_peer("tor2", 2));
     Stage stage(config);
@@ -257,15 +257,15 @@ TEST_CASE("CONTRACT 5: who the node is is told to its routers one after the othe
     stage.log.clear();
     Config next = config;
     next.node.asn = bgp::Asn{65011};
-    next.node.router_id = bgp::RouterId{0x0a00000c};
     CHECK(stage.agent().describe_reload(next) ==
-          std::vector<std::string>{
-              "peer tor1: its session is reset, because of: node.asn, node.router_id",
-              "peer tor2: its session is reset, because of: node.asn, node.router_id"});
+          std::vector<std::string>{"peer tor1: its session is reset, because of: node.asn",
+                                   "peer tor2: its session is reset, because of: node.asn"});
     reload(stage, next);
     CHECK(stage.agent().config() == next);
     CHECK(stage.route()->is_graceful_shutdown);
-    CHECK(stage.routers.at("tor2").opens.size() == 1);
+    // A session that waits goes on as it was, its routes with it.
+    CHECK(stage.agent().find_peer("tor2")->speaker().asn == bgp::Asn{65010});
+    CHECK(stage.routers.at("tor2").updates == 1);
     stage.pass_time(30s);
     const std::vector<std::string> expected{"withdraw 203.0.113.10/32 from tor1",
                                             "close tor1",
@@ -275,14 +275,34 @@ TEST_CASE("CONTRACT 5: who the node is is told to its routers one after the othe
                                             "announce 203.0.113.10/32 to tor2"};
     CHECK(stage.log == expected);
     CHECK(stage.count("vip.withdrawn") == 0);
+    CHECK(stage.agent().find_peer("tor2")->speaker().asn == bgp::Asn{65011});
     for (const char* name : {"tor1", "tor2"}) {
-        const auto& opens = stage.routers.at(name).opens;
-        REQUIRE(opens.size() == 2);
-        CHECK(raw::Octets(opens[0].begin(), opens[0].begin() + 9) ==
-              raw::hex("04 fdf2 0009 0a00000b"));
-        CHECK(raw::Octets(opens[1].begin(), opens[1].begin() + 9) ==
-              raw::hex("04 fdf3 0009 0a00000c"));
+        const Router& router = stage.routers.at(name);
+        REQUIRE(router.opens.size() == 2);
+        CHECK(raw::Octets(router.opens[0].begin(), router.opens[0].begin() + 3) ==
+              raw::hex("04 fdf2"));
+        CHECK(raw::Octets(router.opens[1].begin(), router.opens[1].begin() + 3) ==
+              raw::hex("04 fdf3"));
+        CHECK(stage.route("203.0.113.10/32", name)->mark_asns == std::set<std::uint32_t>{65011});
     }
+}
+
+TEST_CASE("CONTRACT 5: a session that has begun anew meanwhile needs no reset any more") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    Stage stage(config);
+    stage.turn();
+    Config next = config;
+    next.node.asn = bgp::Asn{65011};
+    reload(stage, next);
+    // tor2 is to be the second, and is restarted while it waits.
+    stage.cut("tor2");
+    stage.pass_time(30s);
+    CHECK(stage.routers.at("tor2").opens.size() == 2);
+    CHECK(stage.routers.at("tor2").notifications.empty());
+    CHECK(stage.agent().find_peer("tor2")->speaker().asn == bgp::Asn{65011});
+    CHECK(stage.routers.at("tor1").notifications.size() == 1);
+    CHECK(stage.state() == VipState::Announced);
 }
 
 TEST_CASE("CONTRACT 5: peers come, go and are renamed") {

@@ -22,7 +22,8 @@ struct RouterRoute {
     bool is_graceful_shutdown = false;
     std::size_t path_length = 0;
     std::optional<float> bandwidth;
-    std::set<std::uint32_t> marks; ///< last part of large communities X:1:Y
+    std::set<std::uint32_t> mark_asns; ///< first part of large communities X:1:Y
+    std::set<std::uint32_t> marks;     ///< last part
 };
 
 class Router {
@@ -136,6 +137,7 @@ class Router {
         } else if (type == 32) {
             for (std::size_t i = at; i < end; i += 12) {
                 if (u32_at(body, i + 4) == 1) {
+                    route.mark_asns.insert(u32_at(body, i));
                     route.marks.insert(u32_at(body, i + 8));
                 }
             }

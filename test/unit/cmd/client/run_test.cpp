@@ -73,6 +73,16 @@ TEST_CASE("exit 1: a reload that could not be applied as a whole shows what it h
     CHECK(outcome.out == "vip www: changed\n");
     CHECK(outcome.err == "anyvip: except for http\n");
     CHECK(run_with({"reload", "--json"}, answer).out == body + "\n");
+    const std::string nothing = R"({"changes":[],"error":"except for http"})";
+    CHECK(run_with({"reload"}, Response{.status = 500, .body = nothing}).out.empty());
+    CHECK(run_with({"reload", "--json"}, Response{.status = 500, .body = nothing}).out ==
+          nothing + "\n");
+    const std::string upgraded =
+        R"({"changes":[],"upgraded":{"from":"1","to":"2"},"error":"except for http"})";
+    const Outcome both =
+        run_with({"reload", "--upgrade"}, Response{.status = 500, .body = upgraded});
+    CHECK(both.exit == Exit::Refused);
+    CHECK(both.out == "upgraded: anyvipd 1 to 2\n");
 }
 
 TEST_CASE("exit 3: the daemon cannot be reached") {

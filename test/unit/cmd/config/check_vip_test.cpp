@@ -195,7 +195,7 @@ TEST_CASE("CONTRACT 2: the router ID that runs is no VIP, wherever it comes from
     REQUIRE(reloaded.error().size() == 1);
     CHECK(reloaded.error()[0].line == 5);
     CHECK(reloaded.error()[0].message.find("already the router_id") != std::string::npos);
-    // Sessions know us by it until they have been reset.
+    // One that takes effect at the next start does not free it.
     CHECK_FALSE(parse_config("[node]\nasn = 1\nrouter_id = \"10.0.0.12\"\n"
                              "[[vip]]\nname = \"b\"\naddresses = [\"10.0.0.11\"]",
                              FakeHost(),
