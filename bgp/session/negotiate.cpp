@@ -58,6 +58,12 @@ std::array<bool, 2> families_of(const wire::Open& open) {
     return {is_in(listed, wire::ipv4_unicast), is_in(listed, wire::ipv6_unicast)};
 }
 
+Asn asn_in(const wire::Open& open) {
+    return open.capabilities && open.capabilities->four_octet_asn
+               ? *open.capabilities->four_octet_asn
+               : Asn{open.my_as};
+}
+
 bool is_known_internal(const PeerConfig& config, const Speaker& speaker) {
     return config.remote_as.kind == RemoteAs::Kind::Internal ||
            (config.remote_as.kind == RemoteAs::Kind::Number &&
@@ -233,14 +239,15 @@ wire::Open make_open(const PeerConfig& config, const Speaker& speaker, bool with
     return open;
 }
 
-std::expected<Negotiated, wire::Error> negotiate(const wire::Open& ours,
-                                                 const wire::Open& theirs,
-                                                 const PeerConfig& config,
-                                                 const Speaker& speaker) {
+Speaker speaker_in(const wire::Open& ours) {
+    return {asn_in(ours), ours.router_id};
+}
+
+std::expected<Negotiated, wire::Error>
+negotiate(const wire::Open& ours, const wire::Open& theirs, const PeerConfig& config) {
+    const Speaker speaker = speaker_in(ours);
     Negotiated result;
-    result.remote_asn = theirs.capabilities && theirs.capabilities->four_octet_asn
-                            ? *theirs.capabilities->four_octet_asn
-                            : Asn{theirs.my_as};
+    result.remote_asn = asn_in(theirs);
     result.remote_id = theirs.router_id;
     result.is_internal = result.remote_asn == speaker.asn;
     if (auto error = judge_asn(theirs, config, speaker, result.remote_asn)) {

@@ -52,11 +52,12 @@ struct Negotiated {
 [[nodiscard]] wire::Open
 make_open(const PeerConfig& config, const Speaker& speaker, bool with_capabilities);
 
+/// Who we are in our OPEN.
+[[nodiscard]] Speaker speaker_in(const wire::Open& ours);
+
 /// Judges the peer's OPEN against ours. The error is what the peer gets.
-[[nodiscard]] std::expected<Negotiated, wire::Error> negotiate(const wire::Open& ours,
-                                                               const wire::Open& theirs,
-                                                               const PeerConfig& config,
-                                                               const Speaker& speaker);
+[[nodiscard]] std::expected<Negotiated, wire::Error>
+negotiate(const wire::Open& ours, const wire::Open& theirs, const PeerConfig& config);
 
 /// May this peer be asked for a session without capabilities? Only when nothing is lost that the
 /// configuration asks for.

@@ -94,12 +94,12 @@ std::vector<std::string> Peer::needs_reset(const PeerConfig& before, const PeerC
 }
 
 void Peer::set_speaker(Speaker speaker) {
-    impl_->next_speaker_ = speaker;
-    impl_->take_next_speaker();
+    impl_->speaker_ = speaker;
 }
 
-const Speaker& Peer::speaker() const {
-    return impl_->speaker_;
+Speaker Peer::speaker() const {
+    const Session* session = impl_->established();
+    return session == nullptr ? impl_->speaker_ : session->speaker();
 }
 
 // ---- transport ----

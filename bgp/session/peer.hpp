@@ -66,12 +66,6 @@ struct PeerConfig {
 struct Speaker {
     Asn asn;
     RouterId router_id;
-
-    template <class Archive> void transfer(Archive& archive) {
-        archive.field(1, asn);
-        archive.field(2, router_id);
-    }
-
     friend bool operator==(const Speaker&, const Speaker&) = default;
 };
 
@@ -246,10 +240,10 @@ class Peer {
     void reconfigure(PeerConfig config, Instant now);
     [[nodiscard]] static std::vector<std::string> needs_reset(const PeerConfig& before,
                                                               const PeerConfig& after);
-    /// Who we are from now on; an Established session ends as who it has begun.
+    /// Who we are in OPENs from now on. A session ends as who it has begun.
     void set_speaker(Speaker speaker);
     /// Who we are to this router.
-    [[nodiscard]] const Speaker& speaker() const;
+    [[nodiscard]] Speaker speaker() const;
 
     // ---- transport ----
     /// May an inbound connection be accepted now? Otherwise the shell sends `rejection()` (nothing

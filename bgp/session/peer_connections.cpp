@@ -65,12 +65,6 @@ void Peer::Impl::end_all(Event event, wire::Cease subcode, std::string_view mess
     }
 }
 
-void Peer::Impl::take_next_speaker() {
-    if (next_speaker_ && established() == nullptr) {
-        speaker_ = *std::exchange(next_speaker_, std::nullopt);
-    }
-}
-
 void Peer::Impl::start_incoming(Instant now) {
     if (is_started_ && config_.listens) {
         session(Slot::Incoming).handle(Event::AutomaticStartPassive, {}, now);
@@ -157,8 +151,9 @@ bool Peer::Impl::survives_collision(Slot slot, const Negotiated& peer, Instant n
         // RFC 4271 §6.8 with RFC 6286 §2.3: the connection of the side with the larger identifier
         // stays, of equal ones that with the larger AS number. What counts is who dialled, not
         // which connection is the newer one.
-        const bool is_ours_larger = std::pair{speaker_.router_id, speaker_.asn} >
-                                    std::pair{peer.remote_id, peer.remote_asn};
+        const Speaker self = session(slot).speaker();
+        const bool is_ours_larger =
+            std::pair{self.router_id, self.asn} > std::pair{peer.remote_id, peer.remote_asn};
         const Slot winner = is_ours_larger ? Slot::Outgoing : Slot::Incoming;
         if (winner != slot) {
             return false;
@@ -226,7 +221,6 @@ void Peer::Impl::on_end(Slot slot, const Ending& ending, Instant now) {
             diagnostics_.event(PathsChanged{});
         }
     }
-    take_next_speaker();
     if (!is_redundant) {
         consider_fallback(ending, now);
     }

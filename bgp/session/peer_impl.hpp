@@ -96,11 +96,7 @@ struct Peer::Impl final : SessionHost {
         archive.field(16, resets_);
         archive.field(17, may_be_starting_);
         archive.field(18, is_deferred_);
-        const Speaker configured = speaker_;
-        archive.field(19, speaker_);
         if constexpr (Archive::is_loading) {
-            next_speaker_ = configured;
-            take_next_speaker();
             actions_.clear();
             if (session(Slot::Outgoing).state() == SessionState::Connect) {
                 push(ConnectAction{}); // an attempt does not go over, it is made again
@@ -110,8 +106,6 @@ struct Peer::Impl final : SessionHost {
 
     /// Every call that may change the state ends with this.
     void settle(Instant now);
-
-    void take_next_speaker();
 
     [[nodiscard]] Session& session(Slot slot) { return sessions_[std::to_underlying(slot)]; }
 
@@ -129,7 +123,6 @@ struct Peer::Impl final : SessionHost {
 
     PeerConfig config_;
     Speaker speaker_;
-    std::optional<Speaker> next_speaker_; ///< when the Established session has ended
     Jitter jitter_;
     std::array<Session, 2> sessions_{Session{Slot::Outgoing, *this},
                                      Session{Slot::Incoming, *this}};

@@ -32,7 +32,7 @@ void Peer::Impl::on_established(Slot slot, Instant now) {
     for (const std::string& notice : negotiated.notices) {
         diagnostics_.warn(notice);
     }
-    routes_.begin(negotiated, speaker_);
+    routes_.begin(negotiated, winner.speaker());
     apply_next_hops(winner);
     refill(now);
 }

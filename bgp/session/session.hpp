@@ -103,6 +103,9 @@ class Session {
     /// A TCP connection exists: OpenSent, OpenConfirm or Established.
     [[nodiscard]] bool has_connection() const { return state_ >= SessionState::OpenSent; }
 
+    /// Who we are on this connection. Valid while `has_connection()`.
+    [[nodiscard]] Speaker speaker() const { return speaker_in(offered_); }
+
     /// Valid from OpenConfirm on.
     [[nodiscard]] const Negotiated& negotiated() const { return negotiated_; }
 

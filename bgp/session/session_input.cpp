@@ -95,7 +95,7 @@ void Session::open_received(const wire::Frame& frame, Instant now) {
         refuse(open.error());
         return;
     }
-    auto negotiated = negotiate(offered_, *open, host_->config(), host_->speaker());
+    auto negotiated = negotiate(offered_, *open, host_->config());
     if (!negotiated) {
         refuse(negotiated.error());
         return;
@@ -108,7 +108,7 @@ void Session::open_received(const wire::Frame& frame, Instant now) {
         return;
     }
     negotiated_ = std::move(*negotiated);
-    decoding_ = {.local_asn = host_->speaker().asn,
+    decoding_ = {.local_asn = speaker().asn,
                  .peer_asn = negotiated_.remote_asn,
                  .is_internal = negotiated_.is_internal,
                  .four_octet_asn = negotiated_.four_octet_asn,

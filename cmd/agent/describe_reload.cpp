@@ -44,12 +44,16 @@ void describe_peer(const PeerEntry& old, const PeerEntry& entry, Lines keys, Lin
     }
 }
 
-void describe_peers(const Config& before, const Config& after, Lines& lines) {
+void describe_peers(const PeerSet& peers, const Config& before, const Config& after, Lines& lines) {
     const Predecessors places = predecessors(pointers_to(before.peers), after.peers);
-    const Lines node_keys = reset_keys(speaker_of(before), speaker_of(after));
     for (std::size_t i = 0; i < places.size(); ++i) {
         if (places[i]) {
-            describe_peer(before.peers[*places[i]], after.peers[i], node_keys, lines);
+            // In the order of the configuration.
+            const bgp::Peer& peer = peers.all().at(*places[i])->peer;
+            describe_peer(before.peers[*places[i]],
+                          after.peers[i],
+                          reset_keys(peer.speaker(), speaker_of(after)),
+                          lines);
         } else {
             lines.push_back("peer " + after.peers[i].session.name + ": added");
         }
@@ -172,7 +176,7 @@ std::vector<std::string> Agent::describe_reload(Config config) const {
     if (config.node.name != before.node.name) {
         lines.push_back("node " + before.node.name + ": renamed to " + config.node.name);
     }
-    describe_peers(before, config, lines);
+    describe_peers(impl_->peers, before, config, lines);
     describe_checks(before, config, lines);
     impl_->describe_vips(config, lines);
     if (config.daemon.http != before.daemon.http) {

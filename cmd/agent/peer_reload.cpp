@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 /// The next session is reset when the one before is back, or after this long.
 constexpr auto reset_patience = 30s;
 
+constexpr const char* asn_key = "node.asn";
+
 } // namespace
 
 std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after) {
@@ -37,7 +39,7 @@ std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& af
 }
 
 std::vector<std::string> reset_keys(const bgp::Speaker& before, const bgp::Speaker& after) {
-    return before == after ? std::vector<std::string>{} : std::vector<std::string>{"node.asn"};
+    return before == after ? std::vector<std::string>{} : std::vector<std::string>{asn_key};
 }
 
 bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
@@ -50,7 +52,6 @@ bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
 }
 
 void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
-    const std::vector<std::string> node_keys = reset_keys(speaker_, speaker);
     speaker_ = speaker;
     has_node_mark_ = config.daemon.node_mark;
     const bool is_first = last_id_ == 0;
@@ -64,7 +65,7 @@ void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
     for (std::size_t i = 0; i < places.size(); ++i) {
         if (places[i]) {
             peers_.push_back(std::move(before[*places[i]]));
-            reconfigure(*peers_.back(), config.peers[i], node_keys, now);
+            reconfigure(*peers_.back(), config.peers[i], now);
             continue;
         }
         const std::uint64_t seed = seed_ + ++last_id_;
@@ -94,11 +95,8 @@ void PeerSet::remove(std::unique_ptr<PeerRecord> record, Instant now) {
     removed_.push_back(std::move(record));
 }
 
-/// `keys`: of what is not the peer's own, the changed ones.
-void PeerSet::reconfigure(PeerRecord& record,
-                          const PeerEntry& entry,
-                          std::vector<std::string> keys,
-                          Instant now) {
+void PeerSet::reconfigure(PeerRecord& record, const PeerEntry& entry, Instant now) {
+    std::vector<std::string> keys = reset_keys(record.peer.speaker(), speaker_);
     std::ranges::move(reset_keys(record.entry, entry), std::back_inserter(keys));
     const std::string old_name = record.entry.session.name;
     record.entry = entry;
@@ -123,6 +121,7 @@ void PeerSet::reconfigure(PeerRecord& record,
         record.peer.stop(bgp::wire::Cease::BfdDown, {}, now);
     }
     start(record, now); // it may no longer have to wait for BFD
+    drop_needless_reset(record);
     if (keys.empty()) {
         return;
     }
@@ -151,6 +150,19 @@ bool PeerSet::is_reset_pending(std::string_view name) const {
            });
 }
 
+/// Whom the router knows us as, or will at the next OPEN, is right already.
+bool PeerSet::is_needless(const Reset& reset, const PeerRecord& record) const {
+    return reset.keys == asn_key && record.peer.speaker() == speaker_;
+}
+
+/// The session has begun anew meanwhile, or the former AS number has come back.
+void PeerSet::drop_needless_reset(const PeerRecord& record) {
+    std::erase_if(resets_, [&](const Reset& reset) {
+        return reset.peer == record.entry.session.name && !reset.give_up_at &&
+               record.peer.is_established() && is_needless(reset, record);
+    });
+}
+
 void PeerSet::advance_resets(Instant now) {
     while (!resets_.empty()) {
         Reset& reset = resets_.front();
@@ -171,13 +183,15 @@ void PeerSet::advance_resets(Instant now) {
             (record->use != PeerUse::Withdrawn || !record->peer.withdrawals_acknowledged())) {
             return;
         }
-        record->is_up = false;
-        record->peer.reset(bgp::wire::Cease::OtherConfigurationChange, {}, now);
-        outbox_.event(now,
-                      "peer.notice",
-                      reset.peer,
-                      "session reset by the new configuration: " + reset.keys,
-                      {{"level", "info"}});
+        if (!is_needless(reset, *record)) {
+            record->is_up = false;
+            record->peer.reset(bgp::wire::Cease::OtherConfigurationChange, {}, now);
+            outbox_.event(now,
+                          "peer.notice",
+                          reset.peer,
+                          "session reset by the new configuration: " + reset.keys,
+                          {{"level", "info"}});
+        }
         reset.give_up_at = now + reset_patience;
         is_use_changed_ = true;
     }

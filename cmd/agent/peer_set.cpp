@@ -268,10 +268,7 @@ void PeerSet::session_up(PeerRecord& record, const bgp::PeerUp& up, Instant now)
     record.is_up = true;
     record.bfd_was_up = record.bfd == BfdState::Up;
     is_session_changed_ = true;
-    // It has begun with the configuration that it was to be reset for.
-    std::erase_if(resets_, [&](const Reset& reset) {
-        return reset.peer == record.entry.session.name && !reset.give_up_at;
-    });
+    drop_needless_reset(record);
     outbox_.event(now,
                   "peer.up",
                   record.entry.session.name,

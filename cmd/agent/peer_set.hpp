@@ -71,7 +71,8 @@ is_leaving(const PeerRecord& record, std::chrono::milliseconds gshut, Instant no
 /// The keys of which a change costs the session (CONTRACT section 5).
 [[nodiscard]] std::vector<std::string> reset_keys(const PeerEntry& before, const PeerEntry& after);
 
-/// The key of [node] of which a change costs every session; its router_id is fixed.
+/// The key of [node] of which a change costs a session that knows us as another; `router_id` is
+/// fixed.
 [[nodiscard]] std::vector<std::string> reset_keys(const bgp::Speaker& before,
                                                   const bgp::Speaker& after);
 
@@ -154,14 +155,13 @@ class PeerSet {
     void bfd_state(PeerRecord& record, BfdState state, std::string_view diagnostic, Instant now);
     void bfd_down(PeerRecord& record, BfdState before, Instant now);
     void remove(std::unique_ptr<PeerRecord> record, Instant now);
-    void reconfigure(PeerRecord& record,
-                     const PeerEntry& entry,
-                     std::vector<std::string> keys,
-                     Instant now);
+    void reconfigure(PeerRecord& record, const PeerEntry& entry, Instant now);
     void collect(PeerRecord& record, Instant now);
     void session_up(PeerRecord& record, const bgp::PeerUp& up, Instant now);
     void advance_use(PeerRecord& record, std::chrono::milliseconds gshut, Instant now);
     void advance_resets(Instant now);
+    [[nodiscard]] bool is_needless(const Reset& reset, const PeerRecord& record) const;
+    void drop_needless_reset(const PeerRecord& record);
     [[nodiscard]] bgp::PeerConfig session_config(const PeerEntry& entry) const;
 
     Outbox& outbox_;

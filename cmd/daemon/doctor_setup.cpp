@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <ranges>
+#include <span>
 
 #include "cmd/agent/peer_set.hpp"
 #include "cmd/daemon/doctor.hpp"
@@ -132,12 +133,18 @@ compare(const bgp::ObservedPath& other, const bgp::wire::PathAttributes& own, bo
 
 /// Another node's path. Only a mark of an AS that is in the path, or of ours on iBGP, is one:
 /// others use such numbers too.
-bool is_of_another_node(const bgp::ObservedPath& path, const bgp::Speaker& self) {
+/// `selves`: as whom this router and the others know us; they differ while a reload changes it.
+bool is_of_another_node(const bgp::ObservedPath& path, std::span<const bgp::Speaker> selves) {
     return std::ranges::any_of(path.large_communities, [&](const bgp::LargeCommunity& mark) {
+        const auto is_of_our_as = [&](const bgp::Speaker& self) {
+            return mark.global == self.asn.value;
+        };
         const bool is_plausible =
-            mark.global == self.asn.value ||
+            std::ranges::any_of(selves, is_of_our_as) ||
             std::ranges::find(path.as_path, bgp::Asn{mark.global}) != path.as_path.end();
-        const bool is_ours = mark.global == self.asn.value && mark.local2 == self.router_id.value;
+        const bool is_ours = std::ranges::any_of(selves, [&](const bgp::Speaker& self) {
+            return is_of_our_as(self) && mark.local2 == self.router_id.value;
+        });
         return mark.local1 == 1 && is_plausible && !is_ours;
     });
 }
@@ -173,6 +180,9 @@ void compare_paths(const Agent& agent,
     if (!remote || !view || view->use != PeerUse::Open) {
         return;
     }
+    const NodeConfig& node = agent.config().node;
+    const std::array selves{peer.speaker(),
+                            bgp::Speaker{node.asn, node.router_id.value_or(bgp::RouterId{})}};
     std::size_t named = 0;
     for (const auto& [prefix, paths] : peer.paths().all()) {
         const auto own = peer.advertised(prefix);
@@ -182,7 +192,7 @@ void compare_paths(const Agent& agent,
         }
         for (const bgp::ObservedPath& path : paths | std::views::values) {
             const Comparison found = compare(path, *own, *remote == peer.speaker().asn);
-            if (!is_of_another_node(path, peer.speaker()) || path.is_graceful_shutdown ||
+            if (!is_of_another_node(path, selves) || path.is_graceful_shutdown ||
                 found.text.empty() || !is_plainly_announced(agent, places, prefix)) {
                 continue;
             }

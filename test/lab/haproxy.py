@@ -39,7 +39,9 @@ backend web
     balance roundrobin
     option httpchk GET / HTTP/1.0
     default-server check check-ssl check-sni vip.example verify required ca-file {ca}
-    default-server inter 1s fastinter 250ms fall 2 rise 2 on-marked-down shutdown-sessions
+    # Without "on-marked-down shutdown-sessions": it cuts the flow, too, that is just being sent
+    # to another server because this one has refused it.
+    default-server inter 1s fastinter 250ms fall 2 rise 2
 {servers}
 """
 

@@ -137,7 +137,7 @@ def peers(stage):
     expect(stage.updates(begin, first), [], "UPDATEs to the other router")
 
 
-def resets_one_after_the_other(stage, keys, open_fields):
+def resets_one_after_the_other(stage, keys, open_fields, meanwhile=None):
     """Each router: withdraw, Cease, an OPEN with these octets, the VIP; and then the next router."""
     stage.write()
     begin = now()
@@ -145,6 +145,8 @@ def resets_one_after_the_other(stage, keys, open_fields):
     expect(changes,
            [f"peer tor{i}: its session is reset, because of: {keys}" for i in (1, 2)], "--dry-run")
     stage.cli("reload", code=0)
+    if meanwhile:
+        meanwhile()
     times = []
     for router in stage.routers:
         withdrawn = router.wait_withdrawn(f"{VIP4}/32", begin)
@@ -175,10 +177,11 @@ def hold_time(stage):
 def own_asn(stage):
     stage.wait_everywhere()
     stage.node_keys["asn"] = 65011
-    resets_one_after_the_other(stage, "node.asn", "fd f3 00 09 0a 00 00 0b")
+    paths = lambda: [route["as_path"] for route in stage.json("routes")["routes"]]
+    waiting = lambda: expect(paths(), [[65010]] * 4, "AS paths before the first reset")
+    resets_one_after_the_other(stage, "node.asn", "fd f3 00 09 0a 00 00 0b", waiting)
     expect(stage.status()["node"]["asn"], 65011, "node.asn")
-    paths = [route["as_path"] for route in stage.json("routes")["routes"]]
-    expect(paths, [[65011]] * 4, "AS paths of both families at both routers")
+    expect(paths(), [[65011]] * 4, "AS paths of both families at both routers")
 
 
 @case("a new check of a VIP does not withdraw it before its fall is reached",

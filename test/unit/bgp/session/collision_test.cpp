@@ -85,6 +85,29 @@ TEST_CASE("C03: with equal identifiers the larger AS number decides") {
     CHECK(bench.heard(Slot::Incoming) == Lines{collision});
 }
 
+TEST_CASE("a session is who its own OPEN says, whatever the configuration says by then") {
+    Bench bench;
+    bench.establish();
+    bench.dial();
+    REQUIRE(bench.state() == SessionState::Established);
+    CHECK(bench.heard(Slot::Incoming) == Lines{"OPEN"});
+    bench.peer.set_speaker({bgp::Asn{65011}, bgp::RouterId{our_id}});
+    CHECK(bench.peer.speaker().asn == bgp::Asn{65010});
+    bench.hang_up();
+    // The OPEN of the second connection was sent before.
+    bench.say(router_open(our_id + 1), Slot::Incoming);
+    bench.say(raw::keepalive(), Slot::Incoming);
+    REQUIRE(bench.state() == SessionState::Established);
+    CHECK(bench.peer.speaker().asn == bgp::Asn{65010});
+    bench.hang_up(Slot::Incoming);
+    CHECK(bench.peer.speaker().asn == bgp::Asn{65011});
+    bench.dial();
+    bench.say(router_open(our_id + 1), Slot::Incoming);
+    bench.say(raw::keepalive(), Slot::Incoming);
+    CHECK(bench.state() == SessionState::Established);
+    CHECK(bench.peer.speaker().asn == bgp::Asn{65011});
+}
+
 TEST_CASE(
     "C04: an inbound connection beside an Established one is closed with 6/7 after its OPEN") {
     Bench bench;

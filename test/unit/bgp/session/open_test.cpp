@@ -287,7 +287,7 @@ TEST_CASE("RFC 9234 §5: routes down or across bear ONLY_TO_CUSTOMER, routes up 
         const bgp::Speaker router{config.remote_as.number, bgp::RouterId{2}};
         auto theirs = bgp::make_open(config, router, true);
         theirs.capabilities->role.reset();
-        const auto result = bgp::negotiate(bgp::make_open(config, us, true), theirs, config, us);
+        const auto result = bgp::negotiate(bgp::make_open(config, us, true), theirs, config);
         return result.value().only_to_customer;
     };
     CHECK(marks(0)); // provider

@@ -305,6 +305,41 @@ TEST_CASE("CONTRACT 5: a session that has begun anew meanwhile needs no reset an
     CHECK(stage.state() == VipState::Announced);
 }
 
+TEST_CASE("CONTRACT 5: an AS number that comes back while others wait resets none of these") {
+    Config config = make_config();
+    config.peers.push_back(make_peer("tor2", 2));
+    config.peers.push_back(make_peer("tor3", 3));
+    Stage stage(config);
+    stage.turn();
+    Config next = config;
+    next.node.asn = bgp::Asn{65011};
+    reload(stage, next);
+    stage.upgrade();
+    CHECK(stage.agent().find_peer("tor2")->speaker().asn == bgp::Asn{65010});
+    SUBCASE("before the first reset") {
+        CHECK(stage.agent().describe_reload(config).empty());
+        reload(stage, config);
+        stage.pass_time(60s);
+        CHECK(stage.routers.at("tor1").opens.size() == 1);
+        CHECK_FALSE(stage.route()->is_graceful_shutdown);
+    }
+    SUBCASE("after it") {
+        while (stage.agent().find_peer("tor1")->speaker().asn != bgp::Asn{65011}) {
+            stage.pass_time(100ms);
+        }
+        CHECK(stage.agent().describe_reload(config).front() ==
+              "peer tor1: its session is reset, because of: node.asn");
+        reload(stage, config);
+        stage.pass_time(60s);
+        CHECK(stage.agent().find_peer("tor1")->speaker().asn == bgp::Asn{65010});
+    }
+    for (const char* name : {"tor2", "tor3"}) {
+        CHECK(stage.routers.at(name).opens.size() == 1);
+        CHECK(stage.routers.at(name).notifications.empty());
+    }
+    CHECK(stage.vip().announced_to == std::vector<std::string>{"tor1", "tor2", "tor3"});
+}
+
 TEST_CASE("CONTRACT 5: peers come, go and are renamed") {
     Stage stage;
     stage.turn();
