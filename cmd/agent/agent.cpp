@@ -20,7 +20,7 @@ Agent::Impl::Impl(Config configured, vip::DrainState restored, std::uint64_t see
     : config(std::move(configured)), checks(outbox, seed), addresses(outbox), peers(outbox, seed),
       default_routes(outbox), drains(restored), effective(std::move(restored)),
       end_of_rib_at(now.monotonic + end_of_rib_patience), last_turn(now.monotonic) {
-    peers.replace(config, speaker(), now.monotonic);
+    peers.replace(config, now.monotonic);
     configure_checks({}, now.monotonic);
     configure_vips({}, now.monotonic);
     expire_holds(now);
@@ -94,10 +94,6 @@ std::optional<Instant> Agent::Impl::next_deadline() const {
         next = earlier(next, end_of_rib_at);
     }
     return stale.empty() ? next : earlier(next, last_turn);
-}
-
-bgp::Speaker speaker_of(const Config& config) {
-    return {config.node.asn, config.node.router_id.value_or(bgp::RouterId{})};
 }
 
 VipRecord* Agent::Impl::find_vip(std::string_view name) {

@@ -94,4 +94,9 @@ struct Config {
     friend bool operator==(const Config&, const Config&) = default;
 };
 
+/// Who the node is in its OPEN messages.
+[[nodiscard]] inline bgp::Speaker speaker_of(const NodeConfig& node) {
+    return {node.asn, node.router_id.value_or(bgp::RouterId{})};
+}
+
 } // namespace anyvip::cmd

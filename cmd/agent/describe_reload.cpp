@@ -52,7 +52,7 @@ void describe_peers(const PeerSet& peers, const Config& before, const Config& af
             const bgp::Peer& peer = peers.all().at(*places[i])->peer;
             describe_peer(before.peers[*places[i]],
                           after.peers[i],
-                          reset_keys(peer.speaker(), speaker_of(after)),
+                          reset_keys(peer.speaker(), speaker_of(after.node)),
                           lines);
         } else {
             lines.push_back("peer " + after.peers[i].session.name + ": added");
@@ -159,6 +159,7 @@ std::vector<std::string> keep_until_next_start(const Config& running, Config& ne
                             ": takes effect at the next start");
         }
     };
+    // What is open, or known to others, stays as it is.
     if (!next.node.router_id) { // derived, by the next start anew
         next.node.router_id = running.node.router_id;
     }

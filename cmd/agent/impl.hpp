@@ -69,9 +69,6 @@ struct Succession {
 /// would have changed some.
 [[nodiscard]] std::vector<std::string> keep_until_next_start(const Config& running, Config& next);
 
-/// Who the node is in its OPEN messages.
-[[nodiscard]] bgp::Speaker speaker_of(const Config& config);
-
 using VipHolds = std::map<std::string, vip::DrainState::VipHold>;
 
 /// As a hold on disk has them.
@@ -224,8 +221,6 @@ struct Agent::Impl {
     template <class Archive> void transfer(Archive& archive);
 
     [[nodiscard]] VipRecord* find_vip(std::string_view name);
-
-    [[nodiscard]] bgp::Speaker speaker() const { return speaker_of(config); }
 
     Config config;
     Outbox outbox;

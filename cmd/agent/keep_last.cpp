@@ -4,36 +4,12 @@
 
 #include <algorithm>
 #include <iterator>
-#include <utility>
+
+#include "cmd/agent/node_mark.hpp"
 
 namespace anyvip::cmd {
 
 namespace {
-
-/// Who announced a path: (AS number, BGP identifier), the large community ASN:1:router_id.
-using Mark = std::pair<std::uint32_t, std::uint32_t>;
-
-[[nodiscard]] Mark mark_of(const bgp::Speaker& speaker) {
-    return {speaker.asn.value, speaker.router_id.value};
-}
-
-[[nodiscard]] std::vector<Mark> marks_of(const bgp::ObservedPath& path,
-                                         std::span<const bgp::Speaker> selves) {
-    std::vector<Mark> marks;
-    for (const bgp::LargeCommunity& community : path.large_communities) {
-        // Only a mark of an AS that is in the path, or of ours on iBGP: others use such numbers
-        // too.
-        const bool is_plausible =
-            std::ranges::any_of(
-                selves,
-                [&](const bgp::Speaker& self) { return community.global == self.asn.value; }) ||
-            std::ranges::find(path.as_path, bgp::Asn{community.global}) != path.as_path.end();
-        if (community.local1 == 1 && is_plausible) {
-            marks.emplace_back(community.global, community.local2);
-        }
-    }
-    return marks;
-}
 
 /// A path that its node has made unattractive: LOCAL_PREF 0, the MED or the prepending of a backup.
 [[nodiscard]] bool is_backup(const bgp::ObservedPath& path, const vip::VipConfig& config) {
@@ -57,9 +33,8 @@ enum class Owner : std::uint8_t { Us, OtherNode, Unclear };
                              std::span<const bgp::Speaker> selves,
                              const PathFacts& facts) {
     if (!marks.empty()) {
-        const bool is_own = std::ranges::any_of(selves, [&](const bgp::Speaker& self) {
-            return std::ranges::find(marks, mark_of(self)) != marks.end();
-        });
+        const bool is_own =
+            std::ranges::any_of(marks, [&](const Mark& mark) { return is_ours(mark, selves); });
         return is_own ? Owner::Us : Owner::OtherNode;
     }
     if (!path.next_hop) {

@@ -51,8 +51,8 @@ bgp::PeerConfig PeerSet::session_config(const PeerEntry& entry) const {
     return session;
 }
 
-void PeerSet::replace(const Config& config, bgp::Speaker speaker, Instant now) {
-    speaker_ = speaker;
+void PeerSet::replace(const Config& config, Instant now) {
+    speaker_ = speaker_of(config.node);
     has_node_mark_ = config.daemon.node_mark;
     const bool is_first = last_id_ == 0;
     std::vector<std::unique_ptr<PeerRecord>> before = std::exchange(peers_, {});

@@ -88,7 +88,7 @@ class PeerSet {
     PeerSet(Outbox& outbox, std::uint64_t seed) : outbox_(outbox), seed_(seed) {}
 
     /// First configuration, or the difference to the one before.
-    void replace(const Config& config, bgp::Speaker speaker, Instant now);
+    void replace(const Config& config, Instant now);
     void gone(std::string_view name);
 
     void bfd_state(std::string_view name, BfdState state, std::string_view diagnostic, Instant now);

@@ -58,7 +58,7 @@ void Agent::Impl::reload(Config next, Now now, std::string_view exception) {
         }
     }
     config = std::move(next);
-    peers.replace(config, speaker(), now.monotonic);
+    peers.replace(config, now.monotonic);
     configure_checks(renamed, now.monotonic);
     configure_vips(renamed, now.monotonic);
     outbox.event(now.monotonic, "config.reloaded", config.node.name, outcome);

@@ -7,6 +7,7 @@
 #include <ranges>
 #include <span>
 
+#include "cmd/agent/node_mark.hpp"
 #include "cmd/agent/peer_set.hpp"
 #include "cmd/daemon/doctor.hpp"
 #include "cmd/daemon/wall_time.hpp"
@@ -131,22 +132,9 @@ compare(const bgp::ObservedPath& other, const bgp::wire::PathAttributes& own, bo
     return {};
 }
 
-/// Another node's path. Only a mark of an AS that is in the path, or of ours on iBGP, is one:
-/// others use such numbers too.
-/// `selves`: as whom this router and the others know us; they differ while a reload changes it.
 bool is_of_another_node(const bgp::ObservedPath& path, std::span<const bgp::Speaker> selves) {
-    return std::ranges::any_of(path.large_communities, [&](const bgp::LargeCommunity& mark) {
-        const auto is_of_our_as = [&](const bgp::Speaker& self) {
-            return mark.global == self.asn.value;
-        };
-        const bool is_plausible =
-            std::ranges::any_of(selves, is_of_our_as) ||
-            std::ranges::find(path.as_path, bgp::Asn{mark.global}) != path.as_path.end();
-        const bool is_ours = std::ranges::any_of(selves, [&](const bgp::Speaker& self) {
-            return is_of_our_as(self) && mark.local2 == self.router_id.value;
-        });
-        return mark.local1 == 1 && is_plausible && !is_ours;
-    });
+    return std::ranges::any_of(marks_of(path, selves),
+                               [&](const Mark& mark) { return !is_ours(mark, selves); });
 }
 
 /// Prefix -> place of its VIP in the configuration.
@@ -180,9 +168,8 @@ void compare_paths(const Agent& agent,
     if (!remote || !view || view->use != PeerUse::Open) {
         return;
     }
-    const NodeConfig& node = agent.config().node;
-    const std::array selves{peer.speaker(),
-                            bgp::Speaker{node.asn, node.router_id.value_or(bgp::RouterId{})}};
+    // This router and the others may know us as two while a reload changes it.
+    const std::array selves{peer.speaker(), speaker_of(agent.config().node)};
     std::size_t named = 0;
     for (const auto& [prefix, paths] : peer.paths().all()) {
         const auto own = peer.advertised(prefix);

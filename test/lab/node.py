@@ -97,14 +97,6 @@ class Node(Server):
         """The anyvip command, run on this node."""
         return self.namespace.run(f"{BIN}/anyvip", "--socket", self.control, *argv, **options)
 
-    def try_anyvip(self, *argv):
-        """What is wrong, or nothing."""
-        try:
-            self.anyvip(*argv)
-        except LabError as error:
-            return str(error)
-        return ""
-
     def drain(self):
         """Returns when the node has ended its drain: no flow is left, or all are silent."""
         self.anyvip("drain", "--wait")

@@ -202,6 +202,21 @@ TEST_CASE("default_route: the last one stays also when a reload exchanges its ro
     CHECK(stage.default_routes.at(ipv4) == via({"10.0.0.3"}));
 }
 
+TEST_CASE("default_route: what is a loop goes by the AS number that the router knows us by") {
+    Pair stage;
+    Config config = two_routers();
+    config.node.asn = bgp::Asn{65001}; // the routers' own, and in the paths of both
+    stage.agent().reload(config, stage.now());
+    stage.turn();
+    CHECK(stage.default_routes.at(ipv4) == via({"10.0.0.1", "10.0.0.2"}));
+    CHECK_FALSE(stage.agent().default_routes()[0].is_last);
+    CHECK(stage.agent().default_route_offers()[0].problem.empty());
+    // A router that has not been reset yet takes its route along when it goes.
+    stage.unreachable = {"tor2"};
+    stage.cut("tor2");
+    CHECK(stage.default_routes.at(ipv4) == via({"10.0.0.1"}));
+}
+
 TEST_CASE("default_route: a reload that sets it asks the routers for theirs again (RFC 2918)") {
     Config config = two_routers();
     config.peers[0].default_route = false;

@@ -22,6 +22,13 @@ void reload(Stage& stage, const Config& config) {
     stage.turn();
 }
 
+const std::vector<std::string> one_after_the_other{"withdraw 203.0.113.10/32 from tor1",
+                                                   "close tor1",
+                                                   "announce 203.0.113.10/32 to tor1",
+                                                   "withdraw 203.0.113.10/32 from tor2",
+                                                   "close tor2",
+                                                   "announce 203.0.113.10/32 to tor2"};
+
 } // namespace
 
 TEST_CASE("CONTRACT 5: an equal configuration changes nothing") {
@@ -235,13 +242,7 @@ TEST_CASE("CONTRACT 5: sessions are reset one at a time, drained first") {
     CHECK(stage.route() != nullptr);
     CHECK_FALSE(stage.route()->is_graceful_shutdown);
     CHECK(stage.route("203.0.113.10/32", "tor2") != nullptr);
-    const std::vector<std::string> expected{"withdraw 203.0.113.10/32 from tor1",
-                                            "close tor1",
-                                            "announce 203.0.113.10/32 to tor1",
-                                            "withdraw 203.0.113.10/32 from tor2",
-                                            "close tor2",
-                                            "announce 203.0.113.10/32 to tor2"};
-    CHECK(stage.log == expected);
+    CHECK(stage.log == one_after_the_other);
     CHECK(stage.count("vip.withdrawn") == 0);
     for (const char* name : {"tor1", "tor2"}) {
         REQUIRE(stage.routers.at(name).notifications.size() == 1);
@@ -267,13 +268,7 @@ TEST_CASE("CONTRACT 5: another AS number is told to one router after the other")
     CHECK(stage.agent().find_peer("tor2")->speaker().asn == bgp::Asn{65010});
     CHECK(stage.routers.at("tor2").updates == 1);
     stage.pass_time(30s);
-    const std::vector<std::string> expected{"withdraw 203.0.113.10/32 from tor1",
-                                            "close tor1",
-                                            "announce 203.0.113.10/32 to tor1",
-                                            "withdraw 203.0.113.10/32 from tor2",
-                                            "close tor2",
-                                            "announce 203.0.113.10/32 to tor2"};
-    CHECK(stage.log == expected);
+    CHECK(stage.log == one_after_the_other);
     CHECK(stage.count("vip.withdrawn") == 0);
     CHECK(stage.agent().find_peer("tor2")->speaker().asn == bgp::Asn{65011});
     for (const char* name : {"tor1", "tor2"}) {
